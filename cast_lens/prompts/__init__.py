@@ -1,0 +1,1 @@
+"""Prompts as text: built from tasks, not yet tokens."""

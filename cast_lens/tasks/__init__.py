@@ -1,0 +1,1 @@
+"""Tasks: labelled text items in three splits, read from folders and checked."""

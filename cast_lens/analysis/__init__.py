@@ -1,0 +1,1 @@
+"""Statistics and analyses: arrays in, records out, no model needed."""

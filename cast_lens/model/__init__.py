@@ -1,0 +1,1 @@
+"""Models: finding, loading and feeding them. Only `boot` imports the model library."""

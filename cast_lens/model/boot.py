@@ -1,0 +1,168 @@
+"""The only file that imports the model library: Hugging Face models become hookable ones.
+
+Works with transformer-lens 3.9 (`HookedTransformer` and `TransformerBridge`) and 4.x (bridge
+only). Weights are never processed, so the residual stream is the model's own.
+"""
+
+from __future__ import annotations
+
+import copy
+import importlib.util
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+
+from cast_lens.errors import ModelError
+from cast_lens.model.hooked_config import hooked_fields
+from cast_lens.model.lens import Backend, Lens
+
+PARITY = 1e-3  # of the largest logit, float32; half precision is allowed HALF_PARITY
+HALF_PARITY = 0.1
+BUFFERS = {"mask", "IGNORE", "rotary_sin", "rotary_cos", "b_U"}
+
+
+def hooked_available() -> bool:
+    """Whether the installed library still has `HookedTransformer` (it ends with 4.0)."""
+    return importlib.util.find_spec("transformer_lens.HookedTransformer") is not None
+
+
+def backend_of(model: Any) -> Backend | None:
+    """Which library class a model is, by the names of its bases; None when it is neither."""
+    for base in type(model).__mro__:
+        if base.__module__.partition(".")[0] == "transformer_lens":
+            if base.__name__ == "HookedTransformer":
+                return "hooked"
+            if base.__name__ == "TransformerBridge":
+                return "bridge"
+    return None
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Hide the library's deprecation notice and its log lines about configs it guesses."""
+    root = logging.getLogger()
+    level = root.level
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        root.setLevel(max(level, logging.ERROR))
+        try:
+            yield
+        finally:
+            root.setLevel(level)
+
+
+def boot(hf: Any, tokenizer: Any, backend: Backend) -> Any:
+    """Make a Hugging Face causal language model hookable and check that its logits are unchanged.
+
+    The Hugging Face model is taken over: the bridge works on its modules in place.
+
+    Raises:
+        ModelError: when the architecture is unknown to the library, or the logits differ.
+    """
+    probe = _probe(hf)
+    with torch.no_grad():
+        expected = hf(probe).logits.float()
+    try:
+        with _quiet():
+            model = _bridge(hf, tokenizer) if backend == "bridge" else _hooked(hf, tokenizer)
+    except ModelError:
+        raise
+    except Exception as error:
+        raise ModelError(
+            f"TransformerLens cannot load a {type(hf).__name__} as {backend} ({error}).",
+            "Try the other backend, or a newer transformer-lens.",
+        ) from error
+    with torch.no_grad():
+        got = model(probe, attention_mask=torch.ones_like(probe)).float()
+    error_size = float((got - expected).abs().max() / expected.abs().max().clamp_min(1e-6))
+    limit = PARITY if expected.dtype == hf.dtype else HALF_PARITY
+    if not error_size <= limit:
+        raise ModelError(
+            f"{type(hf).__name__} as {backend}: logits differ from Hugging Face's by "
+            f"{error_size:.2g} of the largest one.",
+            "Results would be wrong, so it is refused; try the other backend.",
+        )
+    return model
+
+
+def _probe(hf: Any) -> torch.Tensor:
+    vocabulary = hf.get_input_embeddings().weight.shape[0]
+    ids = (torch.arange(12).reshape(2, 6) * 7 + 3) % vocabulary
+    return ids.to(hf.get_input_embeddings().weight.device)
+
+
+def _bridge(hf: Any, tokenizer: Any) -> Any:
+    from transformer_lens.model_bridge import TransformerBridge
+
+    # The library re-loads a tokenizer by name to make it add a BOS; a copy that claims to do so
+    # already is left alone, and the caller's own object stays as it was.
+    stand_in = copy.deepcopy(tokenizer)
+    stand_in.init_kwargs.setdefault("name_or_path", "")
+    stand_in.init_kwargs["add_bos_token"] = True
+    placed = {} if getattr(hf, "hf_device_map", None) else {"device": hf.device}
+    bridge = TransformerBridge.boot_transformers(
+        str(getattr(hf.config, "_name_or_path", "") or "local"),
+        hf_model=hf,
+        tokenizer=stand_in,
+        dtype=hf.dtype,
+        **placed,
+    )
+    bridge.tokenizer = copy.deepcopy(tokenizer)
+    bridge.cfg.default_prepend_bos = False
+    return bridge.eval()
+
+
+def _hooked(hf: Any, tokenizer: Any) -> Any:
+    if not hooked_available():
+        raise ModelError(
+            "This transformer-lens has no HookedTransformer (it ended with version 4).",
+            "Use the bridge backend, or install transformer-lens 3.9.",
+        )
+    from transformer_lens import HookedTransformer, HookedTransformerConfig
+    from transformer_lens import loading_from_pretrained as loading
+
+    fields, converter = hooked_fields(hf)
+    config = HookedTransformerConfig.from_dict(
+        fields
+        | {
+            "d_vocab": hf.get_input_embeddings().weight.shape[0],
+            "original_architecture": type(hf).__name__,
+            "model_name": type(hf).__name__,
+            "tokenizer_name": None,
+            "init_weights": False,
+            "dtype": hf.dtype,
+            "device": str(hf.device),
+            "default_prepend_bos": False,
+        }
+    )
+    weights = getattr(loading, converter)(hf, config)
+    model = HookedTransformer(config, tokenizer=None)
+    missing, unknown = model.load_state_dict(weights, strict=False)
+    missing = [name for name in missing if name.rsplit(".", 1)[-1] not in BUFFERS]
+    if missing or unknown:
+        raise ModelError(
+            f"{type(hf).__name__}: weights not converted: missing {missing}, unknown {unknown}."
+        )
+    bias = getattr(hf.get_output_embeddings(), "bias", None)
+    with torch.no_grad():
+        model.unembed.b_U.zero_()
+        if bias is not None:
+            model.unembed.b_U.copy_(bias)
+    # set_tokenizer would re-load it by name with other settings
+    model.tokenizer = copy.deepcopy(tokenizer)
+    return model.requires_grad_(False).eval()
+
+
+def new_cache(lens: Lens, rows: int) -> Any:
+    """An empty key-value cache for a batch of `rows` sequences."""
+    if lens.backend == "bridge":
+        from transformers import DynamicCache
+
+        return DynamicCache(config=lens.model.original_model.config)
+    from transformer_lens import TransformerLensKeyValueCache
+
+    return TransformerLensKeyValueCache.init_cache(lens.model.cfg, lens.device, rows)

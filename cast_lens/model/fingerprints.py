@@ -1,0 +1,42 @@
+"""Fingerprints of weights and tokenizers, stable across processes, dtypes and library classes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+import torch
+
+SAMPLED_VALUES = 64
+BRIDGED = "_original_component."  # what a TransformerBridge puts into its model's names
+
+
+def model_fingerprint(hf: Any) -> str:
+    """Digest of every parameter's name, shape and a few of its values.
+
+    Values are rounded to bfloat16 first, so that a model loaded in float32 and in bfloat16 has one
+    fingerprint. `SAMPLED_VALUES` evenly spaced values a parameter suffice to tell models apart:
+    training moves all of them.
+    """
+    digest = hashlib.sha256(type(hf).__name__.encode())
+    named = {name.replace(BRIDGED, ""): value for name, value in hf.named_parameters()}
+    for name, parameter in sorted(named.items()):
+        flat = parameter.detach().flatten()
+        step = max(1, flat.numel() // SAMPLED_VALUES)
+        sample = flat[::step][:SAMPLED_VALUES].float().bfloat16().float().cpu()
+        digest.update(f"{name}{tuple(parameter.shape)}".encode())
+        digest.update(sample.numpy().tobytes())
+    return digest.hexdigest()[:16]
+
+
+def tokenizer_fingerprint(tokenizer: Any) -> str:
+    """Digest of what decides a text's ids: the fast tokenizer's own JSON, or the vocabulary."""
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    if backend is None:
+        text = json.dumps(tokenizer.get_vocab(), sort_keys=True)
+    else:
+        state = json.loads(backend.to_str())
+        # padding and truncation are settings of the last call, not of the vocabulary
+        text = json.dumps({k: v for k, v in state.items() if k not in {"padding", "truncation"}})
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

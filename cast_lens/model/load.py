@@ -1,0 +1,228 @@
+"""From a name, a hub id, a folder, a GGUF file or a model in hand to a lens."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from cast_lens.errors import ModelError
+from cast_lens.model.boot import backend_of, boot
+from cast_lens.model.catalog import CATALOG
+from cast_lens.model.fetch import fetch, read_gguf
+from cast_lens.model.fingerprints import model_fingerprint, tokenizer_fingerprint
+from cast_lens.model.lens import Backend, Lens
+
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+CONTEXT_FIELDS = ("max_position_embeddings", "n_positions", "n_ctx", "max_sequence_length")
+
+
+def load_lens(
+    source: Any,
+    *,
+    tokenizer: Any = None,
+    device: str | torch.device | None = None,
+    dtype: str | torch.dtype = "float32",
+    device_map: Any = None,
+    revision: str | None = None,
+    backend: Backend = "bridge",
+) -> Lens:
+    """Load a model ready to be read and steered.
+
+    Args:
+        source: a short name (``cast-lens models list``), a hub id, a Hugging Face folder, a
+            ``.gguf`` file, or a model in hand: a Hugging Face causal language model (which is
+            taken over), a `TransformerBridge` or a `HookedTransformer`.
+        tokenizer: needed with a Hugging Face model in hand; else found beside the model.
+        device: for example ``cuda``; the CPU when None.
+        dtype: ``float32``, ``bfloat16`` or ``float16``; ignored for a model in hand.
+        device_map: passed on to Hugging Face, for models over several devices.
+        revision: of a hub id.
+        backend: `bridge`, or `hooked` for a `HookedTransformer` where the library has it.
+
+    Raises:
+        ModelError: when the model cannot be found, reached, read or hooked, with the remedy.
+    """
+    if not isinstance(source, (str, Path)):
+        return _from_hand(source, tokenizer, device, backend)
+    kind = _dtype(dtype)
+    hf, found = _read_source(source, kind, device_map, revision)
+    if device is not None and device_map is None:
+        hf = _to_device(hf, device)
+    return lens_of(hf, tokenizer or found, name=_short_name(source), backend=backend)
+
+
+def _short_name(source: str | Path) -> str:
+    return Path(source).name if Path(source).exists() else str(source)
+
+
+def _dtype(given: str | torch.dtype) -> torch.dtype:
+    kind = DTYPES.get(str(given).removeprefix("torch."))
+    if kind is None:
+        raise ModelError(f"dtype {given!r} is not one of {', '.join(DTYPES)}.")
+    return kind
+
+
+def _to_device(hf: Any, device: str | torch.device) -> Any:
+    try:
+        return hf.to(device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise ModelError(f"Device {device!r} cannot be used ({reason}).") from error
+
+
+def _read_source(
+    source: str | Path, dtype: torch.dtype, device_map: Any, revision: str | None
+) -> tuple[Any, Any]:
+    path = Path(source)
+    if path.suffix == ".gguf":
+        hf, tokenizer = read_gguf(path)
+        return hf.to(dtype), tokenizer
+    if str(source) in CATALOG:
+        return _from_pretrained(str(fetch(CATALOG[str(source)])), dtype, device_map, None)
+    if isinstance(source, Path) or path.exists() or str(source).startswith((".", "/", "~")):
+        folder = path.expanduser()
+        if not (folder / "config.json").is_file():
+            raise ModelError(
+                f"{folder}: not a Hugging Face model folder (it holds no config.json).",
+                f"Give a folder, a hub id or a short name: {', '.join(CATALOG)}.",
+            )
+        return _from_pretrained(str(folder), dtype, device_map, None)
+    return _from_pretrained(str(source), dtype, device_map, revision)
+
+
+def _from_pretrained(
+    where: str, dtype: torch.dtype, device_map: Any, revision: str | None
+) -> tuple[Any, Any]:
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    local = Path(where).is_dir()
+    options = {"revision": revision, "local_files_only": local}
+    try:
+        with _no_bars():
+            tokenizer = AutoTokenizer.from_pretrained(where, **options)
+            hf = AutoModelForCausalLM.from_pretrained(
+                where, dtype=dtype, device_map=device_map, **options
+            )
+    except Exception as error:
+        raise _load_error(where, local, error) from error
+    return hf, tokenizer
+
+
+@contextmanager
+def _no_bars() -> Iterator[None]:
+    """A load under a second needs no bar; the hub's download bars stay."""
+    from transformers.utils import logging
+
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()
+
+
+def _load_error(where: str, local: bool, error: Exception) -> ModelError:
+    """One clear line for whatever the loader raised."""
+    names = {kind.__name__ for e in _chain(error) for kind in type(e).__mro__}
+    reason = next(iter(str(error).strip().splitlines()), repr(error))
+    if local:
+        return ModelError(
+            f"{where}: cannot be loaded ({reason}).",
+            "A file may be missing or cut off: copy or fetch the folder again.",
+        )
+    if "GatedRepoError" in names:
+        return ModelError(
+            f"{where}: this model is gated.",
+            f"Accept its licence at huggingface.co/{where}, then: huggingface-cli login.",
+        )
+    if "RepositoryNotFoundError" in names or "HFValidationError" in names:
+        return ModelError(
+            f"{where}: no such model on the hub, or it is private.",
+            f"Check the spelling, log in, or take a short name: {', '.join(CATALOG)}.",
+        )
+    if names & {"LocalEntryNotFoundError", "OfflineModeIsEnabled", "ConnectError", "OSError"}:
+        return ModelError(
+            f"{where}: neither a folder, nor in the local hub cache, nor reachable ({reason}).",
+            f"Check the network and HF_HUB_OFFLINE, or take a short name: {', '.join(CATALOG)}.",
+        )
+    return ModelError(f"{where}: cannot be loaded ({reason}).")
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _from_hand(source: Any, tokenizer: Any, device: Any, backend: Backend) -> Lens:
+    held = backend_of(source)
+    if held is not None:
+        return _lens(source, tokenizer or source.tokenizer, held, _held_facts(source, held))
+    if not hasattr(source, "get_input_embeddings") or not hasattr(source, "config"):
+        raise ModelError(
+            f"Cannot make a lens of a {type(source).__name__}.",
+            "Give a name, a path, a Hugging Face model, a TransformerBridge or HookedTransformer.",
+        )
+    if device is not None:
+        source = _to_device(source, device)
+    return lens_of(source, tokenizer, name=type(source).__name__, backend=backend)
+
+
+def lens_of(hf: Any, tokenizer: Any, *, name: str, backend: Backend) -> Lens:
+    """Make a lens of a Hugging Face model; see `load_lens`."""
+    hf.eval().requires_grad_(False)
+    facts = {"name": name, "fingerprint": model_fingerprint(hf), **_config_facts(hf)}
+    if tokenizer is None:
+        raise ModelError(f"{name}: no tokenizer.", "Pass tokenizer=... with a model in hand.")
+    return _lens(boot(hf, tokenizer, backend), tokenizer, backend, facts)
+
+
+def _config_facts(hf: Any) -> dict[str, Any]:
+    config = hf.config.get_text_config()
+    lengths = [getattr(config, field, None) for field in CONTEXT_FIELDS]
+    listed = getattr(hf.generation_config, "eos_token_id", None)
+    return {
+        "n_ctx": next((int(n) for n in lengths if n), 2048),
+        "eos_ids": tuple(listed) if isinstance(listed, list) else (listed,),
+        "dtype": hf.dtype,
+        "device": hf.get_input_embeddings().weight.device,
+    }
+
+
+def _held_facts(model: Any, backend: Backend) -> dict[str, Any]:
+    name = str(getattr(model.cfg, "model_name", "") or type(model).__name__)
+    if backend == "bridge":
+        hf = model.original_model
+        return {"name": name, "fingerprint": model_fingerprint(hf), **_config_facts(hf)}
+    weight = model.embed.W_E
+    return {
+        "name": name,
+        "fingerprint": model_fingerprint(model),
+        "n_ctx": model.cfg.n_ctx,
+        "eos_ids": (),
+        "dtype": weight.dtype,
+        "device": weight.device,
+    }
+
+
+def _lens(model: Any, tokenizer: Any, backend: Backend, facts: dict[str, Any]) -> Lens:
+    if tokenizer is None:
+        raise ModelError(f"{facts['name']}: no tokenizer.", "Pass tokenizer=...")
+    eos = {i for i in (*facts.pop("eos_ids"), tokenizer.eos_token_id) if i is not None}
+    pad = tokenizer.pad_token_id
+    return Lens(
+        model=model,
+        tokenizer=tokenizer,
+        backend=backend,
+        n_layers=model.cfg.n_layers,
+        d_model=model.cfg.d_model,
+        pad_id=pad if pad is not None else min(eos, default=0),
+        eos_ids=tuple(sorted(eos)),
+        tokenizer_fingerprint=tokenizer_fingerprint(tokenizer),
+        **facts,
+    )

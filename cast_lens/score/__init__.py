@@ -1,0 +1,1 @@
+"""Score prompts under variants: by likelihood of answers and by greedy generation."""

@@ -1,0 +1,1 @@
+"""Read the residual stream, make steering vectors, write them back."""

@@ -63,6 +63,10 @@ def boot(hf: Any, tokenizer: Any, backend: Backend) -> Any:
     Raises:
         ModelError: when the architecture is unknown to the library, or the logits differ.
     """
+    if any(type(m).__module__.startswith("transformer_lens.") for m in hf.modules()):
+        raise ModelError(
+            "This Hugging Face model already belongs to a bridge.", "Pass the bridge itself."
+        )
     probe = _probe(hf)
     with torch.no_grad():
         expected = hf(probe).logits.float()
@@ -111,7 +115,8 @@ def _bridge(hf: Any, tokenizer: Any) -> Any:
         dtype=hf.dtype,
         **placed,
     )
-    bridge.tokenizer = copy.deepcopy(tokenizer)
+    # the public setter would re-load it once more
+    bridge._tokenizer = copy.deepcopy(tokenizer)
     bridge.cfg.default_prepend_bos = False
     return bridge.eval()
 
@@ -141,7 +146,9 @@ def _hooked(hf: Any, tokenizer: Any) -> Any:
     )
     weights = getattr(loading, converter)(hf, config)
     model = HookedTransformer(config, tokenizer=None)
-    missing, unknown = model.load_state_dict(weights, strict=False)
+    # assigned, not copied: the converter's views keep the layout that matmul is fast on
+    weights = {name: value.detach().to(hf.device, hf.dtype) for name, value in weights.items()}
+    missing, unknown = model.load_state_dict(weights, strict=False, assign=True)
     missing = [name for name in missing if name.rsplit(".", 1)[-1] not in BUFFERS]
     if missing or unknown:
         raise ModelError(
@@ -157,7 +164,7 @@ def _hooked(hf: Any, tokenizer: Any) -> Any:
     return model.requires_grad_(False).eval()
 
 
-def new_cache(lens: Lens, rows: int) -> Any:
+def empty_cache(lens: Lens, rows: int) -> Any:
     """An empty key-value cache for a batch of `rows` sequences."""
     if lens.backend == "bridge":
         from transformers import DynamicCache
@@ -166,3 +173,18 @@ def new_cache(lens: Lens, rows: int) -> Any:
     from transformer_lens import TransformerLensKeyValueCache
 
     return TransformerLensKeyValueCache.init_cache(lens.model.cfg, lens.device, rows)
+
+
+def select_rows(lens: Lens, cache: Any, rows: torch.Tensor) -> Any:
+    """A copy of a key-value cache with the given rows, each as often as it is named."""
+    twin = copy.copy(cache)
+    if lens.backend == "bridge":
+        twin.layers = [copy.copy(layer) for layer in cache.layers]
+        twin.batch_select_indices(rows)
+        return twin
+    twin.previous_attention_mask = cache.previous_attention_mask[rows]
+    twin.entries = [copy.copy(entry) for entry in cache.entries]
+    for entry in twin.entries:
+        entry.past_keys = entry.past_keys[rows]
+        entry.past_values = entry.past_values[rows]
+    return twin

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from cast_lens.model.forward import Decoder
+from cast_lens.model.forward import KeyValues
 from cast_lens.model.lens import Lens
-from cast_lens.model.tokens import Row, fit_prompt, length_sorted_batches, pad_rows
+from cast_lens.model.tokens import Row, Tokens, fit_prompt, length_sorted_batches, pad_rows
 from cast_lens.progress import progress_bar
 from cast_lens.prompts.prompt import Prompt
 from cast_lens.steer.identity import template_of
@@ -62,26 +62,23 @@ def generate(
 
 
 def _decode(lens: Lens, rows: list[Row], variant: Variant, max_new_tokens: int) -> list[str]:
-    tokens = pad_rows(rows, lens.pad_id, side="left")
-    decoder = Decoder(lens, tokens)
-    with injected(lens, variant, lambda policy, _: places(policy, tokens, tokens.last)):
-        logits = decoder.prefill()
+    prompts = pad_rows(rows, lens.pad_id, side="left")
+    read = KeyValues(lens, len(rows))
+    with injected(lens, variant, lambda policy, _: places(policy, prompts, prompts.last)):
+        logits = read.read_for_next(prompts)
     # prompt_last has nothing to write after the prompt
     later = tuple(i for i in variant if i.policy != "prompt_last")
     written: list[list[int]] = [[] for _ in rows]
     done = [False] * len(rows)
-    for step in range(max_new_tokens):
+    for count in range(1, max_new_tokens + 1):
         ids = logits.argmax(dim=-1)
         _append(lens, ids, written, done)
-        if all(done) or step + 1 == max_new_tokens:
+        if all(done) or count == max_new_tokens:
             break
-        with injected(lens, later, _everywhere):
-            logits = decoder.step(ids)
+        step = Tokens(ids[:, None], torch.ones_like(ids[:, None], dtype=torch.bool))
+        with injected(lens, later, lambda _policy, _states, at=step: at.mask):
+            logits = read.read_for_next(step)
     return [_first_line(lens.tokenizer.decode(ids)) for ids in written]
-
-
-def _everywhere(_policy: str, states: Tensor) -> Tensor:
-    return torch.ones(states.shape[:2], dtype=torch.bool)
 
 
 def _append(lens: Lens, ids: Tensor, written: list[list[int]], done: list[bool]) -> None:

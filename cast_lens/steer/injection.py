@@ -1,23 +1,23 @@
 """Write vectors into the residual stream through `hook_resid_post`.
 
-A hook counts its firings: one that never fired raises, so a silent no-op cannot pass for a null
-result. At strength 0 nothing is written, so the model's output is bitwise unchanged.
+Hooks count their firings (`cast_lens.model.hooks`). At strength 0 nothing is written, so the
+model's output is bitwise unchanged.
 """
 
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
 from cast_lens.errors import HookError, VectorError
+from cast_lens.model.hooks import Edit, hooked
 from cast_lens.model.lens import Lens
 from cast_lens.model.tokens import Tokens
 from cast_lens.prompts.prompt import Template
@@ -136,25 +136,52 @@ def injected(lens: Lens, variant: Variant, where: Where) -> Iterator[None]:
     Raises:
         HookError: when a hook did not fire although the block ended well.
     """
-    by_layer: dict[int, list[Injection]] = {}
-    for injection in variant:
-        by_layer.setdefault(injection.vector.layer, []).append(injection)
-    fired: Counter[int] = Counter()
 
-    def hook_for(layer: int) -> Callable[..., Tensor]:
-        def hook(states: Tensor, hook: Any) -> Tensor:  # noqa: ARG001 - the library passes it by name
-            fired[layer] += 1
-            for injection in by_layer[layer]:
-                states = write(states, where(injection.policy, states), injection)
+    def edit_for(layer: int) -> Edit:
+        def edit(states: Tensor) -> Tensor:
+            for injection in variant:
+                if injection.vector.layer == layer:
+                    states = write(states, where(injection.policy, states), injection)
             return states
 
-        return hook
+        return edit
 
-    with lens.model.hooks(fwd_hooks=[(lens.hook_name(la), hook_for(la)) for la in by_layer]):
+    layers = {injection.vector.layer for injection in variant}
+    with hooked(lens, {layer: edit_for(layer) for layer in layers}):
         yield
-    silent = sorted(set(by_layer) - set(fired))
-    if silent:
-        raise HookError(f"The hooks of layers {silent} did not fire: the model was never run.")
+
+
+@contextmanager
+def injected_by_row(
+    lens: Lens, variants: Sequence[Variant], tokens: Tokens, prompt_last: Tensor
+) -> Iterator[None]:
+    """Hook a batch in which each row has its own variant.
+
+    Args:
+        lens: the model.
+        variants: one a row of `tokens`.
+        tokens: what will be read.
+        prompt_last: see `places`.
+    """
+    rows: dict[Injection, list[int]] = {}
+    for row, variant in enumerate(variants):
+        for injection in variant:
+            rows.setdefault(injection, []).append(row)
+
+    def edit_for(layer: int) -> Edit:
+        def edit(states: Tensor) -> Tensor:
+            states = states.clone()
+            for injection, which in rows.items():
+                if injection.vector.layer == layer:
+                    at = places(injection.policy, tokens, prompt_last)[which]
+                    states[which] = write(states[which], at, injection)
+            return states
+
+        return edit
+
+    layers = {injection.vector.layer for injection in rows}
+    with hooked(lens, {layer: edit_for(layer) for layer in layers}):
+        yield
 
 
 @contextmanager

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from cast_lens.errors import HookError, PromptError
-from cast_lens.model.forward import forward
+from cast_lens.errors import PromptError
+from cast_lens.model.forward import run_blocks
+from cast_lens.model.hooks import Edit, hooked
 from cast_lens.model.lens import Lens
 from cast_lens.model.tokens import Tokens, fit_prompt, length_sorted_batches, pad_rows
 from cast_lens.progress import progress_bar
@@ -45,18 +46,15 @@ def _capture(
     read = _reader(position, tokens)
     captured: dict[int, Tensor] = {}
 
-    def hook_for(layer: int) -> Callable[..., None]:
-        def hook(states: Tensor, hook: Any) -> None:  # noqa: ARG001 - the library passes it by name
+    def capture_for(layer: int) -> Edit:
+        def capture(states: Tensor) -> None:
             # a fresh tensor, so that the whole batch's states are not kept alive
             captured[layer] = read(states.detach()).clone().cpu()
 
-        return hook
+        return capture
 
-    with lens.model.hooks(fwd_hooks=[(lens.hook_name(la), hook_for(la)) for la in layers]):
-        forward(lens, tokens, stop_after=max(layers))
-    silent = sorted(set(layers) - set(captured))
-    if silent:
-        raise HookError(f"The hooks of layers {silent} did not fire.")
+    with hooked(lens, {layer: capture_for(layer) for layer in layers}):
+        run_blocks(lens, tokens, max(layers))
     return torch.stack([captured[layer] for layer in layers])
 
 

@@ -71,7 +71,8 @@ def boot(hf: Any, tokenizer: Any, backend: Backend) -> Any:
     with torch.no_grad():
         expected = hf(probe).logits.float()
     try:
-        with _quiet():
+        # the library makes, and at once overwrites, random layers
+        with _quiet(), torch.random.fork_rng(devices=[]):
             model = _bridge(hf, tokenizer) if backend == "bridge" else _hooked(hf, tokenizer)
     except ModelError:
         raise
@@ -96,7 +97,8 @@ def boot(hf: Any, tokenizer: Any, backend: Backend) -> Any:
 def _probe(hf: Any) -> torch.Tensor:
     vocabulary = hf.get_input_embeddings().weight.shape[0]
     ids = (torch.arange(12).reshape(2, 6) * 7 + 3) % vocabulary
-    return ids.to(hf.get_input_embeddings().weight.device)
+    probe: torch.Tensor = ids.to(hf.get_input_embeddings().weight.device)
+    return probe
 
 
 def _bridge(hf: Any, tokenizer: Any) -> Any:

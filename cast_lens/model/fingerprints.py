@@ -6,8 +6,6 @@ import hashlib
 import json
 from typing import Any
 
-import torch
-
 SAMPLED_VALUES = 64
 BRIDGED = "_original_component."  # what a TransformerBridge puts into its model's names
 

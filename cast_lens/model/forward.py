@@ -17,7 +17,7 @@ from cast_lens.model.tokens import Tokens
 
 @torch.no_grad()
 def forward(lens: Lens, tokens: Tokens) -> Float[Tensor, "prompt token d_vocab"]:
-    """Logits of whole sequences; positions and attention follow the mask, on either padding side."""
+    """Logits of whole sequences; positions follow the mask, on either padding side."""
     batch = tokens.to(lens.device)
     logits: Tensor = lens.model(batch.ids, attention_mask=batch.mask.long(), return_type="logits")
     return logits

@@ -55,6 +55,24 @@ def load_lens(
     return lens_of(hf, tokenizer or found, name=_short_name(source), backend=backend)
 
 
+def load_tokenizer(source: str) -> Any:
+    """The tokenizer of a short name, hub id, folder or GGUF file, without its weights.
+
+    Raises:
+        ModelError: when it cannot be found or read.
+    """
+    from transformers import AutoTokenizer
+
+    path = Path(source)
+    if path.suffix == ".gguf":
+        return read_gguf(path)[1]
+    where = str(fetch(CATALOG[source])) if source in CATALOG else source
+    try:
+        return AutoTokenizer.from_pretrained(where)
+    except Exception as error:
+        raise _load_error(where, Path(where).is_dir(), error) from error
+
+
 def _short_name(source: str | Path) -> str:
     return Path(source).name if Path(source).exists() else str(source)
 

@@ -20,9 +20,17 @@ Row = tuple[int, ...]
 class Tokenising(Protocol):
     """What tokenising needs of a lens."""
 
-    tokenizer: Any
-    n_ctx: int
-    pad_id: int
+    @property
+    def tokenizer(self) -> Any:
+        """The Hugging Face tokenizer."""
+
+    @property
+    def n_ctx(self) -> int:
+        """Longest sequence in tokens."""
+
+    @property
+    def pad_id(self) -> int:
+        """Id that fills padding."""
 
 
 @shaped

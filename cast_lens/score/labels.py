@@ -86,7 +86,9 @@ def score_labels(
         raise PromptError(f"A choice needs two different labels, got {list(labels)}.")
     every = [*prompts, *(p.content_free() for p in prompts)] if calibrate else list(prompts)
     variants = [as_variant(given) for given in injections]
-    found = score_continuations(lens, every, [labels] * len(every), variants, description=description)
+    found = score_continuations(
+        lens, every, [labels] * len(every), variants, description=description
+    )
     logprobs = np.array([[[one.logprob for one in row] for row in rows] for rows in found])
     n = len(prompts)
     return LabelScores(

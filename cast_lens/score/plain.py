@@ -49,4 +49,5 @@ def _steered(
     lens: Lens, tokens: Tokens, prompt_last: torch.Tensor, variant: Variant
 ) -> torch.Tensor:
     with injected(lens, variant, lambda policy, _: places(policy, tokens, prompt_last)):
-        return forward(lens, tokens)
+        logits: torch.Tensor = forward(lens, tokens)
+    return logits

@@ -94,15 +94,13 @@ def write(
     where: Bool[Tensor, "prompt token"],
     injection: Injection,
 ) -> Float[Tensor, "prompt token d_model"]:
-    """Apply one injection to the states of a batch, computed in float32; other places keep their bits."""
+    """Apply one injection to the states of a batch, in float32; other places keep their bits."""
     if injection.strength == 0:
         return states
     added = injection.strength * injection.vector.direction.to(states.device)
     old = states.float()
-    if injection.rule == "replace":
-        new = (1.0 - injection.strength) * old + added
-    else:
-        new = old + added
+    kept = (1.0 - injection.strength) * old if injection.rule == "replace" else old
+    new = kept + added
     if injection.rule == "norm_preserving":
         new = new * (old.norm(dim=-1, keepdim=True) / new.norm(dim=-1, keepdim=True))
     return torch.where(where.to(states.device)[..., None], new.to(states.dtype), states)

@@ -48,7 +48,9 @@ class ResidualStates:
 
     def __repr__(self) -> str:
         layers, prompts, width = self.values.shape
-        return f"ResidualStates({layers} layers x {prompts} prompts x {width}, {self.identity.model})"
+        return (
+            f"ResidualStates({layers} layers x {prompts} prompts x {width}, {self.identity.model})"
+        )
 
 
 @shaped

@@ -88,7 +88,8 @@ class SteeringVector:
 
 
 def _mean(states: ResidualStates, layer: int) -> Tensor:
-    return states.at(layer).double().mean(dim=0).float()
+    mean: Tensor = states.at(layer).double().mean(dim=0).float()
+    return mean
 
 
 def mean_vector(

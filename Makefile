@@ -1,0 +1,51 @@
+# Two commands do all the set-up on a fresh machine: make tour, make test.
+PYTHON ?= python3
+VENV := .venv
+VENV_TL3 := .venv-tl3
+BIN := $(VENV)/bin
+PIP_FLAGS := -q --disable-pip-version-check -c constraints.txt
+# two threads that wait for each other while the machine is busy are slower than one
+export OMP_WAIT_POLICY := PASSIVE
+
+.PHONY: help install tour test test-tl3 lint mutate figures clean
+
+help: ## list the commands
+	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+$(VENV)/ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install $(PIP_FLAGS) torch
+	$(BIN)/pip install $(PIP_FLAGS) 'transformer-lens>=4,<5' -e '.[dev]'
+	touch $@
+
+$(VENV_TL3)/ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV_TL3)
+	$(VENV_TL3)/bin/pip install $(PIP_FLAGS) torch
+	$(VENV_TL3)/bin/pip install $(PIP_FLAGS) 'transformer-lens>=3.9,<4' -e '.[dev]'
+	touch $@
+
+install: $(VENV)/ready ## make a virtual environment with everything in it
+
+tour: install ## the main job on a real small model: CAST on the bundled tasks, table and run folder
+	rm -rf runs/tour
+	$(BIN)/cast-lens run --config tour.toml --out runs/tour
+
+test: install lint ## every check: lint, types, floors, all tests, both library versions, mutants
+	$(BIN)/pytest
+	$(MAKE) test-tl3
+	$(MAKE) mutate
+
+test-tl3: $(VENV_TL3)/ready ## the contract suite on TransformerLens 3.9, bridge and HookedTransformer
+	$(VENV_TL3)/bin/pytest tests/contract
+
+lint: install ## style, types and import floors
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+mutate: install ## break the code on purpose and see a test turn red each time
+	$(BIN)/python tests/mutate.py
+
+clean: ## remove environments and caches of this folder
+	rm -rf $(VENV) $(VENV_TL3) runs .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

@@ -1,0 +1,93 @@
+"""cast_lens: cross-task activation steering transfer, read, carried over, put back and tested.
+
+The public names are below; each is loaded from its module when first used, so that importing the
+package costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cast_lens.analysis.estimates import Estimate as Estimate
+    from cast_lens.errors import CastLensError as CastLensError
+    from cast_lens.experiment.config import CastConfig as CastConfig
+    from cast_lens.experiment.config import make_config as make_config
+    from cast_lens.experiment.config import read_config as read_config
+    from cast_lens.experiment.record import CastResult as CastResult
+    from cast_lens.experiment.run import run_cast as run_cast
+    from cast_lens.experiment.store import load_run as load_run
+    from cast_lens.experiment.store import save_run as save_run
+    from cast_lens.model.lens import Lens as Lens
+    from cast_lens.model.load import load_lens as load_lens
+    from cast_lens.model.planted import planted as planted
+    from cast_lens.model.tiny import tiny_lens as tiny_lens
+    from cast_lens.model.tokens import Tokens as Tokens
+    from cast_lens.model.tokens import tokenise as tokenise
+    from cast_lens.prompts.demonstrations import draw_demonstrations as draw_demonstrations
+    from cast_lens.prompts.demonstrations import sample_examples as sample_examples
+    from cast_lens.prompts.prompt import Prompt as Prompt
+    from cast_lens.prompts.prompt import cross_task as cross_task
+    from cast_lens.prompts.prompt import few_shot as few_shot
+    from cast_lens.prompts.prompt import zero_shot as zero_shot
+    from cast_lens.score.generation import generate as generate
+    from cast_lens.score.generation import parse_answer as parse_answer
+    from cast_lens.score.labels import AnswerScores as AnswerScores
+    from cast_lens.score.labels import LabelScores as LabelScores
+    from cast_lens.score.labels import score_answers as score_answers
+    from cast_lens.score.labels import score_labels as score_labels
+    from cast_lens.steer.injection import Injection as Injection
+    from cast_lens.steer.injection import steering as steering
+    from cast_lens.steer.residual import read_residual as read_residual
+    from cast_lens.steer.residual import residual_moments as residual_moments
+    from cast_lens.steer.states import ResidualStates as ResidualStates
+    from cast_lens.steer.states import contrast as contrast
+    from cast_lens.steer.vectors import SteeringVector as SteeringVector
+    from cast_lens.steer.vectors import load_vectors as load_vectors
+    from cast_lens.steer.vectors import mean_state as mean_state
+    from cast_lens.steer.vectors import mean_vector as mean_vector
+    from cast_lens.steer.vectors import placebo as placebo
+    from cast_lens.steer.vectors import save_vectors as save_vectors
+    from cast_lens.tasks.reader import BUNDLED as BUNDLED
+    from cast_lens.tasks.reader import read_task as read_task
+    from cast_lens.tasks.reader import read_tasks as read_tasks
+    from cast_lens.tasks.task import Example as Example
+    from cast_lens.tasks.task import Task as Task
+
+_HOMES = {
+    "analysis.estimates": "Estimate",
+    "errors": "CastLensError",
+    "experiment.config": "CastConfig make_config read_config",
+    "experiment.record": "CastResult",
+    "experiment.run": "run_cast",
+    "experiment.store": "load_run save_run",
+    "model.lens": "Lens",
+    "model.load": "load_lens",
+    "model.planted": "planted",
+    "model.tiny": "tiny_lens",
+    "model.tokens": "Tokens tokenise",
+    "prompts.demonstrations": "draw_demonstrations sample_examples",
+    "prompts.prompt": "Prompt cross_task few_shot zero_shot",
+    "score.generation": "generate parse_answer",
+    "score.labels": "AnswerScores LabelScores score_answers score_labels",
+    "steer.injection": "Injection steering",
+    "steer.residual": "read_residual residual_moments",
+    "steer.states": "ResidualStates contrast",
+    "steer.vectors": "SteeringVector load_vectors mean_state mean_vector placebo save_vectors",
+    "tasks.reader": "BUNDLED read_task read_tasks",
+    "tasks.task": "Example Task",
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
+
+__all__ = sorted(_HOME_OF)  # noqa: PLE0605 - the names are all in the table above
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module 'cast_lens' has no attribute {name!r}")
+    return getattr(import_module(f"cast_lens.{_HOME_OF[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *_HOME_OF]

@@ -1,0 +1,1 @@
+"""The CAST experiment: settings, arms, search on dev, scores on test, run folder."""

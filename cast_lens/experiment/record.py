@@ -1,0 +1,85 @@
+"""What a run found: one record an arm, and the whole."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from cast_lens.analysis.estimates import Estimate
+from cast_lens.experiment.config import Arm, CastConfig
+
+SCHEMA = "cast_lens.results.1"
+
+
+class Site(BaseModel):
+    """Where an arm writes, as chosen on dev.
+
+    Attributes:
+        layer, depth: block and its relative depth.
+        strength: multiplier; `dose` is the written norm relative to the state's.
+        dev_acc: accuracy on dev, the best of `cells`, hence optimistic.
+        cells: how many block-strength pairs were tried; `dev_n` on how many items.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    layer: int
+    depth: float
+    strength: float
+    dose: float
+    dev_acc: float
+    cells: int
+    dev_n: int
+
+
+class ArmResult(BaseModel):
+    """One arm on one target.
+
+    Attributes:
+        source: source task; None where the arm has none.
+        sites: one for each vector drawn; empty for prompt arms.
+        metrics: by lm-eval's key, ``acc,none`` and so on, on test.
+        differences: the same minus `zero_shot`, paired over items; empty for `zero_shot`.
+        dropped_demonstrations: left out because prompts did not fit the context.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    target: str
+    arm: Arm
+    source: str | None
+    sites: tuple[Site, ...]
+    metrics: dict[str, Estimate]
+    differences: dict[str, Estimate]
+    dropped_demonstrations: int
+
+
+class CastResult(BaseModel):
+    """A whole run.
+
+    Attributes:
+        config: as resolved.
+        identity: fingerprints of model, tokenizer and tasks.
+        results: in the order targets, then sources, then arms.
+        notes: what a reader must know, such as items left out.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    schema_name: str = SCHEMA
+    config: CastConfig
+    identity: dict[str, Any]
+    results: tuple[ArmResult, ...]
+    notes: tuple[str, ...]
+
+    def find(self, target: str, arm: str, source: str | None = None) -> ArmResult:
+        """One arm's result.
+
+        Raises:
+            KeyError: when the run does not hold it.
+        """
+        for result in self.results:
+            if (result.target, result.arm, result.source) == (target, arm, source):
+                return result
+        raise KeyError((target, arm, source))

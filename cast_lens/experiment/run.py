@@ -1,0 +1,95 @@
+"""Run the experiment: read sources, search on dev, score once on test."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from cast_lens.errors import ConfigError
+from cast_lens.experiment.arms import PAIR_ARMS, VECTOR_ARMS, read_source
+from cast_lens.experiment.config import CastConfig
+from cast_lens.experiment.record import CastResult
+from cast_lens.experiment.target import ScoredArm, run_target
+from cast_lens.model.lens import Lens
+from cast_lens.model.load import load_lens
+from cast_lens.progress import progress_bar
+from cast_lens.tasks.reader import BUNDLED, read_tasks
+from cast_lens.tasks.task import Task
+
+
+@dataclass(frozen=True)
+class CastRun:
+    """All that `run_cast` returns: the result, and what it rests on."""
+
+    result: CastResult
+    arms: tuple[ScoredArm, ...]
+
+
+def run_cast(config: CastConfig, lens: Lens | None = None) -> CastRun:
+    """Run CAST and its comparison arms.
+
+    Args:
+        config: the settings.
+        lens: a loaded model to use; `config.model` is loaded when None.
+
+    Raises:
+        CastLensError: when a task, the model or a setting is unusable.
+    """
+    root = BUNDLED if config.tasks == "bundled" else Path(config.tasks).expanduser()
+    targets = read_tasks(root, list(config.targets))
+    sources = read_tasks(root, list(config.sources))
+    _check_sizes(config, sources, targets)
+    lens = lens or load_lens(
+        config.model, device=config.device, dtype=config.dtype, backend=config.backend
+    )
+    for layer in config.layers_of(lens.n_layers):
+        lens.hook_name(layer)
+    return _run(lens, config, sources, targets)
+
+
+def _check_sizes(config: CastConfig, sources: Sequence[Task], targets: Sequence[Task]) -> None:
+    """Refuse before the first forward pass what would fail after an hour."""
+    for task in sources:
+        if min(config.examples, len(task.train)) <= config.shots:
+            raise ConfigError(
+                f"{task.name}: {config.shots} shots need more than {config.shots} of its "
+                f"{min(config.examples, len(task.train))} chosen examples.",
+                "Lower shots or raise examples.",
+            )
+    for task in targets if "icl_in_task" in config.arms else ():
+        if len(task.train) < config.shots:
+            raise ConfigError(
+                f"{task.name}: {config.shots} shots, but {len(task.train)} training examples.",
+                "Lower shots or leave icl_in_task out of arms.",
+            )
+
+
+def _run(
+    lens: Lens, config: CastConfig, sources: Sequence[Task], targets: Sequence[Task]
+) -> CastRun:
+    paired = any(arm in VECTOR_ARMS or arm in PAIR_ARMS for arm in config.arms)
+    used = sources if paired else ()
+    with progress_bar(len(used) + len(targets), "whole run", unit="stage") as bar:
+        states = []
+        for task in used:
+            states.append(read_source(lens, config, task))
+            bar.update()
+        found = []
+        for task in targets:
+            found.append(run_target(lens, config, task, states))
+            bar.update()
+    arms = tuple(arm for target in found for arm in target.scored)
+    identity = {
+        "model": lens.name,
+        "model_fingerprint": lens.fingerprint,
+        "tokenizer_fingerprint": lens.tokenizer_fingerprint,
+        "tasks": {task.name: task.fingerprint() for task in [*sources, *targets]},
+    }
+    result = CastResult(
+        config=config,
+        identity=identity,
+        results=tuple(arm.result for arm in arms),
+        notes=tuple(note for target in found for note in target.notes),
+    )
+    return CastRun(result, arms)

@@ -1,0 +1,106 @@
+"""Choose block and strength on dev; controls are searched exactly as widely as the method."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from cast_lens.experiment.arms import VECTOR_ARMS, Source, draws
+from cast_lens.experiment.config import Arm, CastConfig
+from cast_lens.experiment.evaluate import DevScore, Questions, score_on_dev
+from cast_lens.experiment.record import Site
+from cast_lens.model.lens import Lens
+from cast_lens.steer.injection import Injection
+from cast_lens.steer.residual import read_residual
+from cast_lens.steer.states import ResidualStates
+
+
+@dataclass(frozen=True, eq=False)
+class Trial:
+    """One vector arm of one source, and which draw of it."""
+
+    source: Source
+    arm: Arm
+    draw: int
+
+
+def trials(config: CastConfig, sources: Sequence[Source]) -> list[Trial]:
+    """Every vector that is to be searched for one target, sources first."""
+    return [
+        Trial(source, arm, draw)
+        for source in sources
+        for arm in config.arms
+        if arm in VECTOR_ARMS
+        for draw in range(draws(config, arm))
+    ]
+
+
+def _cells(lens: Lens, config: CastConfig, trial: Trial) -> list[Injection]:
+    make = VECTOR_ARMS[trial.arm]
+    vectors = [
+        make(config, trial.source, layer, trial.draw) for layer in config.layers_of(lens.n_layers)
+    ]
+    return [
+        Injection(vector, strength, policy=config.policy, rule=config.rule)
+        for vector in vectors
+        for strength in config.strengths
+    ]
+
+
+def choose_sites(
+    lens: Lens, config: CastConfig, dev: Questions, asked: Sequence[Trial]
+) -> list[tuple[Injection, Site]]:
+    """Search every block and strength on dev, for each trial alike, and take the best.
+
+    The best has the highest accuracy, then the highest log-likelihood of the right answer, then
+    the smaller strength, then the earlier block.
+
+    Returns:
+        For each trial the injection to use on test, and where it was found.
+    """
+    grids = [_cells(lens, config, trial) for trial in asked]
+    name = dev.task.name
+    scores = score_on_dev(
+        lens, dev, [cell for grid in grids for cell in grid], description=f"{name}: search on dev"
+    )
+    states = read_residual(
+        lens,
+        dev.prompts,
+        layers=config.layers_of(lens.n_layers),
+        description=f"{name}: dev states",
+    )
+    found = []
+    for grid in grids:
+        own, scores = scores[: len(grid)], scores[len(grid) :]
+        found.append(_best(lens, grid, own, states))
+    return found
+
+
+def _best(
+    lens: Lens, grid: Sequence[Injection], scores: Sequence[DevScore], states: ResidualStates
+) -> tuple[Injection, Site]:
+    best = max(range(len(grid)), key=lambda i: _rank(scores[i], grid[i]))
+    chosen = grid[best]
+    site = Site(
+        layer=chosen.vector.layer,
+        depth=lens.depth(chosen.vector.layer),
+        strength=chosen.strength,
+        dose=relative_dose(chosen, states),
+        dev_acc=scores[best].acc,
+        cells=len(grid),
+        dev_n=len(states.query_ids),
+    )
+    return chosen, site
+
+
+def _rank(score: DevScore, cell: Injection) -> tuple[float, float, float, int]:
+    return score.acc, score.loglikelihood, -abs(cell.strength), -cell.vector.layer
+
+
+def relative_dose(injection: Injection, states: ResidualStates) -> float:
+    """Median over prompts of norm(strength * v) / norm(h), h the state that is written to."""
+    norms = states.at(injection.vector.layer).double().norm(dim=-1)
+    written = abs(injection.strength) * injection.vector.norm
+    return float(torch.median(written / norms))

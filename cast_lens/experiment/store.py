@@ -1,0 +1,137 @@
+"""The run folder: results, items, vectors, settings, manifest; whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import platform
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from cast_lens.errors import RunError
+from cast_lens.experiment.config import CastConfig
+from cast_lens.experiment.record import CastResult
+from cast_lens.experiment.run import CastRun
+from cast_lens.files import whole_folder, write_json, write_text
+from cast_lens.steer.vectors import save_vectors
+
+PACKAGES = ("cast-lens", "torch", "transformers", "transformer-lens", "numpy", "scikit-learn")
+RESULTS, MANIFEST = "results.json", "manifest.json"
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "not installed"
+    return found
+
+
+def _toml(config: CastConfig) -> str:
+    """The settings as TOML; JSON's strings, numbers and flat lists are valid TOML too."""
+    settings = config.model_dump(mode="json", exclude_none=True)
+    return "".join(f"{k} = {json.dumps(v, ensure_ascii=False)}\n" for k, v in settings.items())
+
+
+def _item_rows(run: CastRun) -> list[dict[str, Any]]:
+    return [
+        {
+            "target": arm.result.target,
+            "arm": arm.result.arm,
+            "source": arm.result.source,
+            "draw": draw,
+            **vars(item),
+            "label_logprobs": list(item.label_logprobs),
+        }
+        for arm in run.arms
+        for draw, items in enumerate(arm.items)
+        for item in items
+    ]
+
+
+def save_run(run: CastRun, folder: Path, seconds: float) -> None:
+    """Write a run folder.
+
+    Args:
+        run: what `run_cast` returned.
+        folder: must not exist yet.
+        seconds: how long it took; kept in the manifest only.
+
+    Raises:
+        RunError: when the folder exists or cannot be written.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    if folder.exists():
+        raise RunError(f"{folder} exists already.", "Choose another folder.")
+    vectors = {
+        f"{arm.result.target}/{arm.result.source}/{arm.result.arm}/{draw}/{v.tensor_name}": v
+        for arm in run.arms
+        for draw, v in enumerate(arm.vectors)
+    }
+    manifest = {
+        "identity": run.result.identity,
+        "versions": _versions(),
+        "command": sys.argv,
+        "machine": platform.platform(),
+        "seconds": round(seconds, 1),
+    }
+    try:
+        with whole_folder(folder) as place:
+            write_json(place / RESULTS, run.result.model_dump(mode="json"))
+            write_text(place / "config.toml", _toml(run.result.config))
+            write_json(place / MANIFEST, manifest)
+            pq.write_table(pa.Table.from_pylist(_item_rows(run)), place / "items.parquet")
+            if vectors:
+                save_vectors(place / "vectors.safetensors", vectors)
+    except OSError as error:
+        raise RunError(f"{folder}: cannot be written ({error.strerror or error}).") from error
+
+
+def check_out(folder: Path, config: CastConfig) -> CastResult | None:
+    """What stands at the place a run is to be written to.
+
+    Returns:
+        None when the place is free, the result when it holds a finished run of the same settings.
+
+    Raises:
+        RunError: when it holds another run (naming the settings that differ) or anything else.
+    """
+    if not folder.exists():
+        return None
+    if not (folder / RESULTS).is_file():
+        raise RunError(f"{folder} exists and is not a run folder.", "Choose another --out.")
+    found = load_run(folder)
+    differing = [
+        name
+        for name in CastConfig.model_fields
+        if getattr(found.config, name) != getattr(config, name)
+    ]
+    if differing:
+        raise RunError(
+            f"{folder} holds a run with other settings ({', '.join(differing)}).",
+            "Choose another --out.",
+        )
+    return found
+
+
+def load_run(folder: Path) -> CastResult:
+    """Read the result of a run folder.
+
+    Raises:
+        RunError: when it is not a run folder or its results cannot be read.
+    """
+    path = folder / RESULTS
+    try:
+        return CastResult.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        raise RunError(f"{folder}: not a run folder (it holds no {RESULTS}).") from None
+    except (OSError, ValidationError) as error:
+        reason = str(error).splitlines()[0]
+        raise RunError(f"{path}: cannot be read ({reason}).") from error

@@ -1,0 +1,49 @@
+"""From item scores to estimates."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from cast_lens.analysis.estimates import Estimate, mean, paired_difference, proportion
+from cast_lens.experiment.evaluate import ItemScore
+from cast_lens.tasks.task import Task
+
+SHARES = {"acc": "acc,none", "exact_match": "exact_match,none", "valid": "valid,none"}
+LABEL_SHARES = {"acc_bytes": "acc_bytes,none", "acc_calibrated": "acc_calibrated,none"}
+
+
+def fields_of(task: Task) -> dict[str, str]:
+    """Item fields to average, and the key each is reported under."""
+    if task.free_answers:
+        return SHARES | {"logprob": "loglikelihood,none"}
+    return SHARES | LABEL_SHARES
+
+
+def _values(draws: Sequence[Sequence[ItemScore]], field: str) -> np.ndarray:
+    """Mean over draws, one value an item."""
+    table = [[float(getattr(item, field)) for item in items] for items in draws]
+    return np.asarray(np.mean(table, axis=0))
+
+
+def summarise(task: Task, draws: Sequence[Sequence[ItemScore]]) -> dict[str, Estimate]:
+    """Metrics of an arm: Wilson where every item is a yes or a no, else bootstrap over items."""
+    summary = {}
+    for field, key in fields_of(task).items():
+        values = _values(draws, field)
+        binary = bool(np.isin(values, (0, 1)).all())
+        summary[key] = proportion(values.astype(bool)) if binary else mean(values)
+    return summary
+
+
+def compare(
+    task: Task, draws: Sequence[Sequence[ItemScore]], baseline: Sequence[ItemScore]
+) -> dict[str, Estimate]:
+    """Differences to the baseline over the same items."""
+    ids = [item.doc_id for item in baseline]
+    assert all([item.doc_id for item in items] == ids for items in draws)
+    return {
+        key: paired_difference(_values(draws, field), _values([baseline], field))
+        for field, key in fields_of(task).items()
+    }

@@ -1,0 +1,188 @@
+"""All arms on one target: the same test items for each, chosen on dev, scored once."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from cast_lens.errors import TaskError
+from cast_lens.experiment.arms import PAIR_ARMS, TARGET_ARMS, PromptArm, Source
+from cast_lens.experiment.config import Arm, CastConfig
+from cast_lens.experiment.evaluate import ItemScore, Questions, evaluate
+from cast_lens.experiment.record import ArmResult, Site
+from cast_lens.experiment.search import Trial, choose_sites, trials
+from cast_lens.experiment.summary import compare, summarise
+from cast_lens.model.lens import Lens
+from cast_lens.model.tokens import fit_prompt
+from cast_lens.prompts.demonstrations import sample_examples
+from cast_lens.prompts.prompt import zero_shot
+from cast_lens.steer.injection import Injection
+from cast_lens.steer.vectors import SteeringVector
+from cast_lens.tasks.task import Example, Split, Task
+
+log = logging.getLogger("cast_lens")
+EVALUATED: tuple[Split, ...] = ("dev", "test")
+SHOWN = 5
+
+
+@dataclass(frozen=True, eq=False)
+class ScoredArm:
+    """An arm's result with what it rests on.
+
+    Attributes:
+        items: item scores, one tuple a draw.
+        vectors: what was written, one a draw; empty for prompt arms.
+    """
+
+    result: ArmResult
+    items: tuple[tuple[ItemScore, ...], ...]
+    vectors: tuple[SteeringVector, ...]
+
+
+def evaluation_items(task: Task, split: Split, limit: int | None, seed: int) -> list[Example]:
+    """Items of a split whose text stands in no earlier split, at most `limit` of them.
+
+    Which ones a limit keeps depends on the seed and their ids, not on their order.
+
+    Raises:
+        TaskError: when none is left.
+    """
+    earlier = {e.input for e in task.train}
+    if split == "test":
+        earlier |= {e.input for e in task.dev}
+    items = [e for e in task.split(split) if e.input not in earlier]
+    if not items:
+        raise TaskError(f"{task.name}: no {split} item is left that is not in an earlier split.")
+    if limit is None or limit >= len(items):
+        return items
+    kept = {e.id for e in sample_examples(items, limit, seed)}
+    return [e for e in items if e.id in kept]
+
+
+@dataclass(frozen=True, eq=False)
+class Arms:
+    """All arms of one target, and what a reader must know about its items."""
+
+    scored: tuple[ScoredArm, ...]
+    notes: tuple[str, ...]
+
+
+def run_target(lens: Lens, config: CastConfig, task: Task, sources: Sequence[Source]) -> Arms:
+    """Search on the target's dev items, then score every arm once on its test items.
+
+    All arms that read the zero-shot prompt are scored in one call, so that it is read once.
+    Cross-task demonstrations of the target itself would repeat `icl_in_task` and are left out.
+    """
+    asked = trials(config, sources)
+    found = choose_sites(lens, config, _questions(config, task, "dev"), asked) if asked else []
+    test = _questions(config, task, "test")
+    steered = evaluate(
+        lens,
+        test,
+        [None, *(injection for injection, _ in found)],
+        max_new_tokens=config.max_new_tokens,
+        description=f"{task.name}: zero-shot and steered",
+    )
+    baseline = _scored(task, _Outcome("zero_shot", None, (steered[0],)), None)
+    scored = [baseline]
+    for name, build in {**TARGET_ARMS, **PAIR_ARMS}.items():
+        if name in config.arms and name != "zero_shot":
+            for source in sources if name in PAIR_ARMS else (None,):
+                if source is None or source.task.name != task.name:
+                    outcome = _prompt_arm(lens, config, test, (name, build, source))
+                    scored.append(_scored(task, outcome, baseline))
+    scored += _vector_arms(task, asked, found, steered[1:], baseline)
+    return Arms(tuple(scored), tuple(_left_out(task)))
+
+
+@dataclass(frozen=True, eq=False)
+class _Outcome:
+    """What an arm did, before it is summed up."""
+
+    arm: Arm
+    source: Source | None
+    items: tuple[tuple[ItemScore, ...], ...]
+    sites: tuple[Site, ...] = ()
+    vectors: tuple[SteeringVector, ...] = ()
+    dropped: int = 0
+
+
+def _questions(config: CastConfig, task: Task, split: Split) -> Questions:
+    limit = config.dev_items if split == "dev" else config.test_items
+    items = evaluation_items(task, split, limit, config.seed)
+    prompts = tuple(zero_shot(task, e, template=config.template) for e in items)
+    return Questions(task, tuple(items), prompts)
+
+
+def _prompt_arm(
+    lens: Lens,
+    config: CastConfig,
+    test: Questions,
+    arm: tuple[Arm, PromptArm, Source | None],
+) -> _Outcome:
+    name, build, source = arm
+    full = [build(config, source, test.task, example) for example in test.items]
+    prompts = tuple(fit_prompt(lens, prompt, config.max_new_tokens)[0] for prompt in full)
+    dropped = sum(
+        len(before.demonstrations) - len(after.demonstrations)
+        for before, after in zip(full, prompts, strict=True)
+    )
+    origin = f" <- {source.task.name}" if source else ""
+    items = evaluate(
+        lens,
+        replace(test, prompts=prompts),
+        [None],
+        max_new_tokens=config.max_new_tokens,
+        description=f"{test.task.name}{origin}: {name}",
+    )
+    return _Outcome(name, source, (items[0],), dropped=dropped)
+
+
+def _vector_arms(
+    task: Task,
+    asked: Sequence[Trial],
+    found: Sequence[tuple[Injection, Site]],
+    items: Sequence[tuple[ItemScore, ...]],
+    baseline: ScoredArm,
+) -> Iterator[ScoredArm]:
+    """One scored arm for each source and arm; its draws together."""
+    by_arm: dict[tuple[str, Arm], list[int]] = {}
+    for i, trial in enumerate(asked):
+        by_arm.setdefault((trial.source.task.name, trial.arm), []).append(i)
+    for (_, name), members in by_arm.items():
+        outcome = _Outcome(
+            arm=name,
+            source=asked[members[0]].source,
+            items=tuple(items[i] for i in members),
+            sites=tuple(found[i][1] for i in members),
+            vectors=tuple(found[i][0].vector for i in members),
+        )
+        yield _scored(task, outcome, baseline)
+
+
+def _scored(task: Task, outcome: _Outcome, baseline: ScoredArm | None) -> ScoredArm:
+    source = outcome.source.task.name if outcome.source else None
+    result = ArmResult(
+        target=task.name,
+        arm=outcome.arm,
+        source=source,
+        sites=outcome.sites,
+        metrics=summarise(task, outcome.items),
+        differences=compare(task, outcome.items, baseline.items[0]) if baseline else {},
+        dropped_demonstrations=outcome.dropped,
+    )
+    acc = result.metrics["acc,none"].value
+    log.info("%s <- %s: %s acc %.3f", task.name, source or "-", outcome.arm, acc)
+    return ScoredArm(result, outcome.items, outcome.vectors)
+
+
+def _left_out(task: Task) -> Iterator[str]:
+    for split in EVALUATED:
+        fresh = {e.id for e in evaluation_items(task, split, None, 0)}
+        gone = [e.id for e in task.split(split) if e.id not in fresh]
+        if gone:
+            yield (
+                f"{task.name}: {len(gone)} {split} items left out, their text also stands in an "
+                f"earlier split ({', '.join(gone[:SHOWN])})."
+            )

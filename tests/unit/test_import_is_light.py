@@ -1,0 +1,27 @@
+"""The lower floors start without the heavy libraries."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = ("torch", "transformers", "transformer_lens", "sklearn", "scipy", "statsmodels")
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        "cast_lens.errors",
+        "cast_lens.tasks.reader",
+        "cast_lens.tasks.check",
+        "cast_lens.prompts.prompt",
+    ],
+)
+def test_reading_tasks_loads_no_heavy_library(module: str) -> None:
+    script = f"import sys, {module}; sys.stdout.write(' '.join(sys.modules))"
+    command = [sys.executable, "-c", script]
+    loaded = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+    assert module in loaded
+    assert [name for name in HEAVY if name in loaded] == []

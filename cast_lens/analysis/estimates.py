@@ -63,8 +63,9 @@ def paired_difference(
 ) -> Estimate:
     """Mean of after - before over the same items, with a paired percentile bootstrap interval.
 
-    Where no item differs the bootstrap would claim certainty. The interval is then the exact
-    (Clopper-Pearson) bound on the share of items that could differ, on either side.
+    Where all items change alike the bootstrap would claim certainty. The interval is then the exact
+    (Clopper-Pearson) bound on the share of items that could do otherwise, on either side, which
+    holds for outcomes between 0 and 1.
 
     Raises:
         ValueError: when the two are not of one length or empty.
@@ -73,10 +74,15 @@ def paired_difference(
     if after.shape != before.shape or after.size == 0:
         raise ValueError(f"paired values need one length, got {after.shape} and {before.shape}")
     differences = after - before
-    if not differences.any():
+    if np.ptp(differences) == 0:
+        alike = float(differences[0])
         bound = 1 - ((1 - LEVEL) / 2) ** (1 / differences.size)
         return Estimate(
-            value=0.0, low=-bound, high=bound, n=differences.size, method="exact, no item differs"
+            value=alike,
+            low=max(-1.0, alike - bound),
+            high=min(1.0, alike + bound),
+            n=differences.size,
+            method="exact, all items change alike",
         )
     return _bootstrap(differences, seed, "paired bootstrap")
 
@@ -84,6 +90,8 @@ def paired_difference(
 def _bootstrap(values: np.ndarray, seed: int, method: str) -> Estimate:
     if values.size == 0:
         raise ValueError("a mean of no items")
+    if not np.isfinite(values).all():
+        raise ValueError("a mean of values that are not finite")
     generator = np.random.default_rng(seed)
     # equal values need no resampling, and a draw of counts is the same as a draw of items
     levels, counts = np.unique(values, return_counts=True)

@@ -50,6 +50,10 @@ def run_cast(config: CastConfig, lens: Lens | None = None) -> CastRun:
 
 def _check_sizes(config: CastConfig, sources: Sequence[Task], targets: Sequence[Task]) -> None:
     """Refuse before the first forward pass what would fail after an hour."""
+    digests: dict[str, str] = {}
+    for task in [*sources, *targets]:
+        if digests.setdefault(task.name, task.fingerprint()) != task.fingerprint():
+            raise ConfigError(f"Two different tasks call themselves {task.name!r} in task.toml.")
     for task in sources:
         if min(config.examples, len(task.train)) <= config.shots:
             raise ConfigError(

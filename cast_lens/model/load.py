@@ -122,11 +122,17 @@ def _from_pretrained(
     try:
         with _no_bars():
             tokenizer = AutoTokenizer.from_pretrained(where, **options)
-            hf = AutoModelForCausalLM.from_pretrained(
-                where, dtype=dtype, device_map=device_map, **options
+            hf, report = AutoModelForCausalLM.from_pretrained(
+                where, dtype=dtype, device_map=device_map, output_loading_info=True, **options
             )
     except Exception as error:
         raise _load_error(where, local, error) from error
+    lost = sorted({*report["missing_keys"], *report["mismatched_keys"]}, key=str)
+    if lost:  # transformers would fill them with random numbers
+        raise ModelError(
+            f"{where}: {len(lost)} weights are missing or of another shape, such as {lost[0]}.",
+            "Copy or fetch the folder again.",
+        )
     return hf, tokenizer
 
 

@@ -1,8 +1,8 @@
 """A small model that is known to transfer: its weights are set by hand.
 
 It is Llama-shaped, four blocks of width 128, and does one thing: having seen answers, it answers.
-With orthonormal directions ``one`` (every token has it), ``seen`` (only ``" yes"``), ``label`` (only
-``" yes"`` and ``" no"``), ``u`` (no token), and a random part of its own for every token:
+The embeddings lie along orthonormal directions, ``one`` (every token), ``seen`` (only ``" yes"``),
+``label`` (only ``" yes"`` and ``" no"``) and ``u`` (no token), beside a random part of their own:
 
 1. Queries and keys are zero in every block, so attention is the plain mean over what came before.
 2. In block 1 the values read ``seen`` and the output writes ``u``: after it, the state at a token
@@ -10,8 +10,8 @@ With orthonormal directions ``one`` (every token has it), ``seen`` (only ``" yes
    there (times a constant of the norm). Blocks 0 and 2 mix the tokens' own parts; block 3 and all
    MLPs add nothing.
 3. The unembedding gives ``" yes"`` the logit ``u . h`` and ``" no"`` the logit
-   ``THRESHOLD / LEVEL * one . h``, each times the same positive number: ``" yes"`` wins where the state
-   holds more than ``THRESHOLD`` of ``u``. After a label comes a line break.
+   ``THRESHOLD / LEVEL * one . h``, each times the same positive number: ``" yes"`` wins where the
+   state holds more than ``THRESHOLD`` of ``u``. After a label comes a line break.
 
 So a zero-shot prompt answers "no" (no ``u``), a prompt with demonstrations labelled "yes" answers
 "yes", and the mean difference of the two is ``u`` up to noise from block 1 on and nothing but
@@ -25,7 +25,7 @@ calibration by a content-free prompt cancels it.
 
 from __future__ import annotations
 
-from itertools import product
+from itertools import chain, product
 from typing import Any
 
 import torch
@@ -48,13 +48,14 @@ NOISE = 8.0  # length of a word's own part
 MIXED = 2.0  # how strongly blocks 0 and 2 mix it
 SPLIT_SIZES = {"train": 60, "dev": 20, "test": 20}
 FRUIT = (
-    "red green ripe sour sweet fresh dried frozen peeled sliced".split(),
-    "apple pear plum cherry lemon melon grape peach mango fig".split(),
+    ["red", "green", "ripe", "sour", "sweet", "fresh", "dried", "frozen", "peeled", "sliced"],
+    ["apple", "pear", "plum", "cherry", "lemon", "melon", "grape", "peach", "mango", "fig"],
 )
 ANIMALS = (
-    "old young lazy quick brave timid hungry sleepy wild tame".split(),
-    "horse goat wolf rabbit otter badger heron falcon turtle lizard".split(),
+    ["old", "young", "lazy", "quick", "brave", "timid", "hungry", "sleepy", "wild", "tame"],
+    ["horse", "goat", "wolf", "rabbit", "otter", "badger", "heron", "falcon", "turtle", "lizard"],
 )
+OTHER_WORDS = ("Definition", ":", "N", "/", "A", "yes", "no")
 INSTRUCTIONS = ("Is this a thing to eat?", "Does this creature breathe?")
 
 
@@ -119,8 +120,7 @@ def planted_lens(*, backend: Backend = "bridge") -> Lens:
         ModelError: when the installed library does not offer the backend.
     """
     spoken = " ".join(INSTRUCTIONS).replace("?", " ?").split()
-    words = [*spoken, *"Definition : N / A yes no".split(), *sum((*FRUIT, *ANIMALS), [])]
-    tokenizer = tiny_tokenizer(words)
+    tokenizer = tiny_tokenizer([*spoken, *OTHER_WORDS, *chain(*FRUIT, *ANIMALS)])
     return lens_of(_model(tokenizer), tokenizer, name="planted", backend=backend)
 
 
@@ -159,7 +159,9 @@ def _model(tokenizer: Any) -> Any:
 
 def _set_embeddings(model: Any, tokenizer: Any) -> None:
     at = _directions()
-    yes, no, line = (tokenizer(t, add_special_tokens=False)["input_ids"] for t in (" yes", " no", "\n"))
+    yes, no, line = (
+        tokenizer(t, add_special_tokens=False)["input_ids"] for t in (" yes", " no", "\n")
+    )
     embed, unembed = model.model.embed_tokens.weight, model.lm_head.weight
     embed.zero_()
     noise = torch.randn(len(embed), WIDTH - 7, generator=torch.Generator().manual_seed(0))

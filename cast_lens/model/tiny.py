@@ -24,12 +24,13 @@ CHAT = (
     "{{ bos_token }}{% for message in messages %}{{ message['role'] }}: {{ message['content'] }}\n"
     "{% endfor %}{% if add_generation_prompt %}assistant:{% endif %}"
 )
-WORDS = tuple(
+SPOKEN = (
     "A B C D Q : . , ? ' / Definition Label Answer Name N the a an of to in is and or it not for "
     "with that this word question sentence text given following yes no true false positive "
     "negative neutral good bad big small red green blue one two three man woman house water "
-    "cat dog sun city country name say says said".split()
+    "cat dog sun city country name say says said"
 )
+WORDS = tuple(SPOKEN.split())
 N_CTX = 1024
 WIDTH = 32
 SIZES = {
@@ -135,7 +136,7 @@ def tiny_model(shape: Shape, seed: int, *, vocabulary: int | None = None) -> Any
         model = AutoModelForCausalLM.from_config(config, dtype=torch.float32).eval()
         for parameter in model.parameters():
             if parameter.ndim == 1:
-                parameter += JITTER * torch.randn_like(parameter)
+                parameter.add_(JITTER * torch.randn_like(parameter))
     return model
 
 

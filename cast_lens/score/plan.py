@@ -10,7 +10,7 @@ from torch import Tensor
 
 from cast_lens.errors import PromptError
 from cast_lens.model.lens import Lens
-from cast_lens.model.tokens import Row, continuation, encode, fit_prompt, rendered
+from cast_lens.model.tokens import Row, continuation, encode, fit_prompt, leading_specials, rendered
 from cast_lens.prompts.prompt import Prompt
 
 
@@ -68,7 +68,8 @@ def make_sheet(lens: Lens, prompt: Prompt, answers: Sequence[str]) -> Sheet:
     if not answers:
         raise PromptError(f"{prompt.query_id}: no answer to score.")
     spoken = [continuation(prompt, answer) for answer in answers]
-    room = max(len(encode(lens.tokenizer, text)) for text in spoken)
+    bos = len(leading_specials(lens.tokenizer))
+    room = max(len(encode(lens.tokenizer, text)) for text in spoken) - bos
     fitted, context = fit_prompt(lens, prompt, room)
     text = rendered(lens.tokenizer, fitted)
     rows = []

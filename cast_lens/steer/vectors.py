@@ -154,7 +154,7 @@ def save_vectors(path: Path, vectors: Mapping[str, SteeringVector]) -> None:
         }
         for name, vector in vectors.items()
     }
-    tensors = {name: vector.direction.contiguous() for name, vector in vectors.items()}
+    tensors = {name: vector.direction.clone() for name, vector in vectors.items()}
     metadata = {"format": FORMAT, "vectors": json.dumps(about, sort_keys=True, allow_nan=False)}
     with whole_file(Path(path)) as temporary:
         save_file(tensors, temporary, metadata=metadata)
@@ -169,7 +169,6 @@ def load_vectors(path: Path) -> dict[str, SteeringVector]:
     """
     import json
 
-    from pydantic import ValidationError
     from safetensors import SafetensorError, safe_open
 
     try:
@@ -193,5 +192,5 @@ def load_vectors(path: Path) -> dict[str, SteeringVector]:
             )
             for name, entry in about.items()
         }
-    except (KeyError, TypeError, ValueError, ValidationError) as error:
+    except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
         raise VectorError(f"{path}: its provenance cannot be read ({error}).") from error

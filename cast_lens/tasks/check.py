@@ -104,6 +104,9 @@ def bag_of_words(scan: Scan) -> BagOfWords | None:
     folds = StratifiedKFold(n_splits=5, shuffle=True, random_state=0)
     counter = CountVectorizer(token_pattern=r"\w+")  # noqa: S106 - a pattern, not a password
     words = make_pipeline(counter, MultinomialNB())
-    scores = cross_val_score(words, texts, labels, cv=folds)
+    try:
+        scores = cross_val_score(words, texts, labels, cv=folds, error_score="raise")
+    except ValueError:  # a fold without a single word
+        return None
     chance = max(counts.values()) / len(labels)
     return BagOfWords(float(scores.mean()), chance, len(labels))

@@ -57,15 +57,13 @@ def _first_fault(error: ValidationError) -> str:
     return f"{where}: {message}" if where else message
 
 
-def _read_lines(path: Path) -> tuple[list[tuple[int, str]], list[Finding]]:
+def _read_text(path: Path) -> tuple[str, list[Finding]]:
     if not path.is_file():
-        return [], [Finding(path, 0, "missing", "no such file")]
+        return "", [Finding(path, 0, "missing", "no such file")]
     try:
-        text = path.read_bytes().decode("utf-8")
+        return path.read_bytes().decode("utf-8"), []
     except UnicodeDecodeError as error:
-        return [], [Finding(path, 0, "not UTF-8", f"byte {error.start} cannot be read as UTF-8")]
-    numbered = enumerate(text.split("\n"), start=1)
-    return [(number, line) for number, line in numbered if line.strip()], []
+        return "", [Finding(path, 0, "not UTF-8", f"byte {error.start} cannot be read as UTF-8")]
 
 
 def _read_example(line: str) -> Example:
@@ -89,9 +87,11 @@ def _parse_json(line: str) -> Any:
 
 def _read_split(folder: Path, split: Split) -> tuple[list[Located], list[Finding]]:
     path = folder / f"{split}.jsonl"
-    lines, findings = _read_lines(path)
+    text, findings = _read_text(path)
     items: list[Located] = []
-    for number, line in lines:
+    for number, line in enumerate(text.split("\n"), start=1):
+        if not line.strip():
+            continue
         try:
             items.append(Located(_read_example(line), path, number, split))
         except ValueError as error:
@@ -103,15 +103,15 @@ def _read_split(folder: Path, split: Split) -> tuple[list[Located], list[Finding
 
 def _read_card(folder: Path) -> tuple[TaskCard | None, list[Finding]]:
     path = folder / "task.toml"
-    lines, findings = _read_lines(path)
+    text, findings = _read_text(path)
     if findings:
         return None, findings
     try:
-        return TaskCard.model_validate(tomllib.loads("\n".join(text for _, text in lines))), []
-    except tomllib.TOMLDecodeError as error:
-        return None, [Finding(path, 0, "not TOML", str(error))]
+        return TaskCard.model_validate(tomllib.loads(text)), []
     except ValidationError as error:
         return None, [Finding(path, 0, "bad header", _first_fault(error))]
+    except (ValueError, RecursionError) as error:  # tomllib lets more than its own error through
+        return None, [Finding(path, 0, "not TOML", str(error))]
 
 
 def _item_faults(card: TaskCard, items: list[Located]) -> list[Finding]:

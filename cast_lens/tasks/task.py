@@ -38,7 +38,7 @@ class Example(BaseModel):
     def _label_is_accepted(cls, data: object) -> object:
         if isinstance(data, dict) and isinstance(data.get("label"), str):
             accept = data.get("accept", ())
-            if isinstance(accept, (list, tuple)):
+            if isinstance(accept, (list, tuple)) and all(isinstance(a, str) for a in accept):
                 data = {**data, "accept": tuple(dict.fromkeys([data["label"], *accept]))}
         return data
 

@@ -69,7 +69,9 @@ def decoder_layers(hf: Any) -> Any:
 
 
 @contextmanager
-def edited(hf: Any, edits: Mapping[int, Edit], seen: dict[int, Tensor] | None = None) -> Iterator[None]:
+def edited(
+    hf: Any, edits: Mapping[int, Edit], seen: dict[int, Tensor] | None = None
+) -> Iterator[None]:
     """Change, and note, the output of decoder layers."""
 
     def hook_for(layer: int) -> Callable[..., Any]:
@@ -93,9 +95,7 @@ def edited(hf: Any, edits: Mapping[int, Edit], seen: dict[int, Tensor] | None = 
             handle.remove()
 
 
-def hf_pass(
-    hf: Any, ids: Tensor, edits: Mapping[int, Edit] | None = None
-) -> tuple[Tensor, Tensor]:
+def hf_pass(hf: Any, ids: Tensor, edits: Mapping[int, Edit] | None = None) -> tuple[Tensor, Tensor]:
     """States after every block (layer, token, d_model) and logits (token, d_vocab)."""
     seen: dict[int, Tensor] = {}
     with torch.no_grad(), edited(hf, edits or {}, seen):
@@ -138,6 +138,7 @@ def random_vector(lens: Lens, layer: int, seed: int = 0, length: float = 3.0) ->
 
 
 def hooks_in(lens: Lens) -> int:
-    """How many hooks hang on the model's hook points."""
-    points = lens.model.hook_dict.values()
-    return sum(len(point.fwd_hooks) + len(point._forward_hooks) for point in points)
+    """How many hooks torch itself knows of on the model's hook points."""
+    # a bridge lists one point under several names
+    points = {id(point): point for point in lens.model.hook_dict.values()}
+    return sum(len(point._forward_hooks) for point in points.values())

@@ -33,10 +33,16 @@ def test_no_hook_is_left_after_reading_scoring_and_generating(case: Case) -> Non
 
 def test_no_hook_is_left_after_an_exception(case: Case) -> None:
     before = hooks_in(case.lens)
-    injection = Injection(random_vector(case.lens, case.middle))
-    with pytest.raises(ZeroDivisionError), steering(case.lens, injection):
-        assert hooks_in(case.lens) > before
-        raise ZeroDivisionError
+    during = []
+
+    def fail() -> None:
+        with steering(case.lens, Injection(random_vector(case.lens, case.middle))):
+            during.append(hooks_in(case.lens))
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert during == [before + 1]
     assert hooks_in(case.lens) == before
 
 
@@ -52,7 +58,10 @@ def test_an_exception_inside_a_hook_leaves_no_hook(case: Case) -> None:
 def test_a_hook_that_does_not_fire_raises(case: Case) -> None:
     before = hooks_in(case.lens)
     injection = Injection(random_vector(case.lens, case.middle))
-    with pytest.raises(HookError, match=r"layers \[1\] did not fire"), steering(case.lens, injection):
+    with (
+        pytest.raises(HookError, match=r"layers \[1\] did not fire"),
+        steering(case.lens, injection),
+    ):
         pass
     assert hooks_in(case.lens) == before
 
@@ -74,7 +83,9 @@ def test_a_hook_the_model_does_not_have_raises(case: Case) -> None:
 def test_the_model_is_itself_again_afterwards(case: Case) -> None:
     tokens = tokenise(case.lens, prompts())
     before = forward(case.lens, tokens)
-    with steering(case.lens, Injection(random_vector(case.lens, 0), policy="all"), mask=tokens.mask):
+    with steering(
+        case.lens, Injection(random_vector(case.lens, 0), policy="all"), mask=tokens.mask
+    ):
         during = forward(case.lens, tokens)
     assert not torch.equal(during, before)
     assert torch.equal(forward(case.lens, tokens), before)

@@ -136,6 +136,13 @@ def test_no_label_and_no_place_is_favoured() -> None:
     assert set(counts) == {e.id for e in POOL}
 
 
+def test_labels_do_not_simply_take_turns() -> None:
+    drawn = [draw_demonstrations(POOL, make_example(f"q{i}"), 4, 0) for i in range(400)]
+    # two red and two blue in random order: the first two agree in a third of all draws
+    agreeing = sum(one.label == two.label for one, two, *_ in drawn)
+    assert abs(agreeing - 133) < 47  # 5 standard errors
+
+
 def test_a_rare_label_is_shown_as_often_as_the_pool_allows() -> None:
     pool = [*make_examples("red", 9, ("red",)), make_example("rare", "blue")]
     drawn = draw_demonstrations(pool, make_example("q"), 4, seed=3)

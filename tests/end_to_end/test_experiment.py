@@ -1,0 +1,184 @@
+"""Laws of the experiment, on a model whose transferable direction is known."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from cast_lens.errors import ConfigError, RunError
+from cast_lens.experiment.config import CastConfig, make_config
+from cast_lens.experiment.reading import readings
+from cast_lens.experiment.run import CastRun, run_cast
+from cast_lens.experiment.store import check_out, load_run, save_run
+from cast_lens.experiment.target import evaluation_items
+from cast_lens.model.planted import LAYER, Planted
+from cast_lens.steer.vectors import load_vectors
+from cast_lens.tasks.task import Example, Task
+
+
+def _settings(planted_folder: Path, known: Planted) -> dict[str, Any]:
+    return {
+        "model": "planted",
+        "tasks": str(planted_folder),
+        "sources": [known.source.name],
+        "targets": [known.source.name, known.target.name],
+        "examples": 30,
+        "layers": "all",
+        "strengths": [0.5, 1.0],
+    }
+
+
+@pytest.fixture(scope="module")
+def config(planted_folder: Path, known: Planted) -> CastConfig:
+    return make_config(_settings(planted_folder, known))
+
+
+@pytest.fixture(scope="module")
+def run(config: CastConfig, known: Planted) -> CastRun:
+    return run_cast(config, known.lens)
+
+
+def test_the_planted_direction_carries_over_and_its_placebo_does_not(
+    run: CastRun, known: Planted
+) -> None:
+    target, source = known.target.name, known.source.name
+    steered = run.result.find(target, "cast", source).metrics["acc,none"]
+    placebo = run.result.find(target, "random_direction", source).metrics["acc,none"]
+    assert run.result.find(target, "zero_shot").metrics["acc,none"].value == 0
+    assert steered.value == 1
+    # a searched placebo reaches more than chance, which is why it is searched
+    assert placebo.high < steered.low
+
+
+def test_both_ways_of_scoring_see_the_planted_answer(run: CastRun, known: Planted) -> None:
+    metrics = run.result.find(known.target.name, "cast", known.source.name).metrics
+    assert metrics["exact_match,none"].value == 1
+    assert metrics["valid,none"].value == 1
+
+
+def test_the_chosen_block_holds_the_planted_direction(run: CastRun, known: Planted) -> None:
+    site = run.result.find(known.target.name, "cast", known.source.name).sites[0]
+    assert site.layer >= LAYER
+    assert site.cells == known.lens.n_layers * 2
+    assert site.dose > 0
+
+
+def test_controls_are_searched_as_widely_as_the_method(run: CastRun) -> None:
+    cells = {site.cells for arm in run.result.results for site in arm.sites}
+    assert len(cells) == 1
+    placebos = [a for a in run.result.results if a.arm == "random_direction"]
+    assert all(len(arm.sites) == run.result.config.random_directions for arm in placebos)
+
+
+def test_every_arm_scores_the_same_test_items_in_the_same_order(run: CastRun) -> None:
+    for target in run.result.config.targets:
+        ids = {
+            tuple(item.doc_id for item in items)
+            for arm in run.arms
+            if arm.result.target == target
+            for items in arm.items
+        }
+        assert len(ids) == 1
+        assert all("-test-" in doc_id for doc_id in next(iter(ids)))
+
+
+def test_cross_task_demonstrations_of_the_target_itself_are_left_out(
+    run: CastRun, known: Planted
+) -> None:
+    with pytest.raises(KeyError):
+        run.result.find(known.source.name, "icl_cross_task", known.source.name)
+    assert run.result.find(known.target.name, "icl_cross_task", known.source.name)
+
+
+def test_the_words_of_a_run_hold_the_effect_against_its_placebo(run: CastRun) -> None:
+    sentences = list(readings(run.result))
+    assert len(sentences) == 2
+    assert all("raises accuracy" in s and "the direction matters" in s for s in sentences)
+
+
+def test_without_a_placebo_the_words_do_not_claim_a_direction(run: CastRun, known: Planted) -> None:
+    kept = tuple(a for a in run.result.results if a.arm != "random_direction")
+    sentence = next(readings(run.result.model_copy(update={"results": kept})))
+    assert "no placebo was run" in sentence
+    assert "the direction matters" not in sentence
+
+
+def test_the_same_settings_give_the_same_result(
+    run: CastRun, config: CastConfig, known: Planted
+) -> None:
+    assert run_cast(config, known.lens).result == run.result
+
+
+def test_another_seed_draws_another_vector(
+    run: CastRun, config: CastConfig, known: Planted
+) -> None:
+    other = run_cast(config.model_copy(update={"seed": 1}), known.lens)
+    assert other.result != run.result
+
+
+def test_a_run_folder_holds_what_the_run_found(run: CastRun, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    save_run(run, folder, 1.0)
+    assert load_run(folder) == run.result
+    rows = pq.read_table(folder / "items.parquet").to_pylist()
+    assert len(rows) == sum(len(items) for arm in run.arms for items in arm.items)
+    accuracy = [r["acc"] for r in rows if (r["target"], r["arm"]) == ("planted_animals", "cast")]
+    assert sum(accuracy) / len(accuracy) == 1
+    vectors = load_vectors(folder / "vectors.safetensors")
+    assert len(vectors) == sum(len(arm.vectors) for arm in run.arms)
+    assert sorted(p.name for p in folder.iterdir()) == [
+        "config.toml",
+        "items.parquet",
+        "manifest.json",
+        "results.json",
+        "vectors.safetensors",
+    ]
+
+
+def test_a_run_folder_is_never_overwritten(
+    run: CastRun, config: CastConfig, tmp_path: Path
+) -> None:
+    folder = tmp_path / "run"
+    save_run(run, folder, 1.0)
+    with pytest.raises(RunError, match="exists already"):
+        save_run(run, folder, 1.0)
+    assert check_out(folder, config) == run.result
+    with pytest.raises(RunError, match=r"other settings \(seed\)"):
+        check_out(folder, config.model_copy(update={"seed": 5}))
+
+
+def test_a_folder_that_is_no_run_is_refused(config: CastConfig, tmp_path: Path) -> None:
+    (tmp_path / "stray.txt").write_text("x")
+    with pytest.raises(RunError, match="not a run folder"):
+        check_out(tmp_path, config)
+    with pytest.raises(RunError, match="not a run folder"):
+        load_run(tmp_path)
+
+
+def test_items_whose_text_stands_in_an_earlier_split_are_not_evaluated(known: Planted) -> None:
+    leaked = Example(id="leak", input=known.source.train[0].input, label="yes")
+    fields = known.source.model_dump()
+    fields["test"] = [*fields["test"], leaked.model_dump()]
+    task = Task.model_validate(fields)
+    items = evaluation_items(task, "test", None, 0)
+    assert "leak" not in {e.id for e in items}
+    assert len(items) == len(task.test) - 1
+
+
+def test_a_limit_keeps_the_same_items_whatever_their_order(known: Planted) -> None:
+    fields = known.source.model_dump()
+    fields["test"] = list(reversed(fields["test"]))
+    turned = Task.model_validate(fields)
+    kept = {e.id for e in evaluation_items(known.source, "test", 7, 0)}
+    assert len(kept) == 7
+    assert kept == {e.id for e in evaluation_items(turned, "test", 7, 0)}
+
+
+def test_too_many_shots_are_refused_before_any_forward_pass(
+    config: CastConfig, known: Planted
+) -> None:
+    with pytest.raises(ConfigError, match="Lower shots"):
+        run_cast(config.model_copy(update={"shots": 30, "examples": 20}), known.lens)

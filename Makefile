@@ -31,12 +31,12 @@ tour: install ## the main job on a real small model: CAST on the bundled tasks, 
 	$(BIN)/cast-lens run --config tour.toml --out runs/tour
 
 test: install lint ## every check: lint, types, floors, all tests, both library versions, mutants
-	$(BIN)/pytest
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2
 	$(MAKE) test-tl3
 	$(MAKE) mutate
 
 test-tl3: $(VENV_TL3)/ready ## the contract suite on TransformerLens 3.9, bridge and HookedTransformer
-	$(VENV_TL3)/bin/pytest tests/contract
+	OMP_NUM_THREADS=1 $(VENV_TL3)/bin/pytest -n 2 tests/contract tests/test_planted.py
 
 lint: install ## style, types and import floors
 	$(BIN)/ruff check

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -77,10 +78,12 @@ def paired_difference(
     if np.ptp(differences) == 0:
         alike = float(differences[0])
         bound = 1 - ((1 - LEVEL) / 2) ** (1 / differences.size)
+        outcomes = min(after.min(), before.min()) >= 0 and max(after.max(), before.max()) <= 1
+        limit = 1.0 if outcomes else math.inf
         return Estimate(
             value=alike,
-            low=max(-1.0, alike - bound),
-            high=min(1.0, alike + bound),
+            low=max(-limit, alike - bound),
+            high=min(limit, alike + bound),
             n=differences.size,
             method="exact, all items change alike",
         )

@@ -58,7 +58,8 @@ def check_tasks(folder: Folder = None, as_json: AsJson = False) -> None:
 
     Named with file and line: unreadable, empty and duplicate items, unknown labels, overlap
     between splits, skewed labels, over-long items. The bag-of-words column is what word counts
-    alone reach (naive Bayes, 5-fold); far above chance means the words give the label away.
+    alone reach (naive Bayes, 5-fold); far above chance means the words give the label away,
+    below it that items come in pairs of like words and unlike labels.
     """
     reports = [check_task(path) for path in task_folders(folder or BUNDLED).values()]
     if as_json:

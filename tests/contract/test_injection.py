@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 import pytest
 import torch
@@ -21,7 +22,6 @@ from oracle import (
 from torch import Tensor
 
 from cast_lens.model.forward import forward
-from cast_lens.model.hooks import hooked
 from cast_lens.model.tokens import PaddingSide, Tokens, tokenise
 from cast_lens.score.likelihood import score_continuations
 from cast_lens.steer.injection import Injection, Variant, injected, places, steering
@@ -48,9 +48,14 @@ def edits_of(injection: Injection, columns: slice | int) -> dict[int, Edit]:
 def run(case: Case, tokens: Tokens, variant: Variant) -> tuple[list[Tensor], Tensor]:
     """States after every block, and logits, under a variant written at each last token."""
     seen: dict[int, Tensor] = {}
-    capture = {i: partial(seen.__setitem__, i) for i in range(case.lens.n_layers)}
+
+    def capture(states: Tensor, hook: Any) -> None:
+        seen[int(hook.name.split(".")[1])] = states
+
+    # the library's own names and hooks: `Lens.hook_name` is not to judge itself
+    names = [f"blocks.{i}.hook_resid_post" for i in range(case.lens.n_layers)]
     where = injected(case.lens, variant, lambda policy, _: places(policy, tokens, tokens.last))
-    with where, hooked(case.lens, capture):
+    with where, case.lens.model.hooks(fwd_hooks=[(name, capture) for name in names]):
         logits = forward(case.lens, tokens)
     return [seen[i] for i in sorted(seen)], logits
 

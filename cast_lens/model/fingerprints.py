@@ -6,6 +6,8 @@ import hashlib
 import json
 from typing import Any
 
+import torch
+
 SAMPLED_VALUES = 64
 BRIDGED = "_original_component."  # what a TransformerBridge puts into its model's names
 
@@ -18,14 +20,28 @@ def model_fingerprint(hf: Any) -> str:
     training moves all of them.
     """
     digest = hashlib.sha256(type(hf).__name__.encode())
-    named = {name.replace(BRIDGED, ""): value for name, value in hf.named_parameters()}
-    for name, parameter in sorted(named.items()):
+    for name, parameter in sorted(_own_parameters(hf).items()):
         flat = parameter.detach().flatten()
         step = max(1, flat.numel() // SAMPLED_VALUES)
         sample = flat[::step][:SAMPLED_VALUES].float().bfloat16().float().cpu()
         digest.update(f"{name}{tuple(parameter.shape)}".encode())
         digest.update(sample.numpy().tobytes())
     return digest.hexdigest()[:16]
+
+
+def _own_parameters(hf: Any) -> dict[str, Any]:
+    """Parameters by the names the architecture gives them, also when a bridge has rebuilt it.
+
+    A bridge splits some matrices and renames all, but its state still holds the original names; a
+    weightless twin says which those are.
+    """
+    named = dict(hf.named_parameters())
+    if not any(BRIDGED in name for name in named):
+        return named
+    held = {name.replace(BRIDGED, ""): value for name, value in hf.state_dict().items()}
+    with torch.device("meta"):
+        twin = type(hf)(hf.config)
+    return {name: held[name] for name, _ in twin.named_parameters()}
 
 
 def tokenizer_fingerprint(tokenizer: Any) -> str:

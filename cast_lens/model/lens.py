@@ -28,7 +28,8 @@ class Lens:
         eos_ids: ids that end a generated answer.
         dtype: floating type of the weights.
         device: where token ids are sent.
-        fingerprint: digest of weights and architecture; the same however the model is loaded.
+        fingerprint: digest of weights and architecture; the same however the model is loaded,
+            except for a `HookedTransformer` in hand, which stores its weights in another form.
         tokenizer_fingerprint: digest of vocabulary and merges.
     """
 

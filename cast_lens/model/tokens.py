@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from typing import Any, Literal, Protocol
 
@@ -13,6 +14,7 @@ from cast_lens.errors import ModelError, PromptError
 from cast_lens.prompts.prompt import Prompt
 from cast_lens.shapes import shaped
 
+log = logging.getLogger("cast_lens")
 PaddingSide = Literal["left", "right"]
 Row = tuple[int, ...]
 
@@ -137,7 +139,7 @@ def continuation(prompt: Prompt, answer: str) -> str:
 
 
 def fit_prompt(lens: Tokenising, prompt: Prompt, room: int = 0) -> tuple[Prompt, Row]:
-    """Drop demonstrations from the front until the prompt and `room` more tokens fit.
+    """Drop demonstrations from the front until the prompt and `room` more tokens fit; say so.
 
     Args:
         room: tokens to leave free for a label or a generated answer.
@@ -148,11 +150,15 @@ def fit_prompt(lens: Tokenising, prompt: Prompt, room: int = 0) -> tuple[Prompt,
     Raises:
         PromptError: when even the query alone does not fit, or the prompt has no token.
     """
+    asked = len(prompt.demonstrations)
     while True:
         row = encode(lens.tokenizer, rendered(lens.tokenizer, prompt))
         if not row:
             raise PromptError(f"{prompt.query_id}: the prompt has no token.")
         if len(row) + room <= lens.n_ctx:
+            dropped = asked - len(prompt.demonstrations)
+            if dropped:
+                log.warning("%s: dropped %d of %d demonstrations", prompt.query_id, dropped, asked)
             return prompt, row
         if not prompt.demonstrations:
             raise PromptError(

@@ -63,11 +63,25 @@ MUTANTS = (
         "tests/test_planted.py",
     ),
     Mutant(
-        "prefix padded on the wrong side",
-        "score/shared.py",
-        'pad_rows(prefixes, lens.pad_id, side="left")',
-        "pad_rows(prefixes, lens.pad_id)",
-        "tests/contract/test_injection.py",
+        "prompts padded on the wrong side",
+        "model/stems.py",
+        'return read.select(chosen), pad_rows(rests, self.lens.pad_id, side="left")',
+        "return read.select(chosen), pad_rows(rests, self.lens.pad_id)",
+        "tests/contract/test_forward_tokens.py",
+    ),
+    Mutant(
+        "a row continues another row's beginning",
+        "model/stems.py",
+        "at[self.rows[i][: shared[i]]] for i in indices",
+        "0 for i in indices",
+        "tests/contract/test_forward_tokens.py",
+    ),
+    Mutant(
+        "variants in one pass see one another",
+        "model/branches.py",
+        "hidden = torch.finfo(mask.dtype).min",
+        "hidden = 0.0",
+        "tests/contract/test_cache_and_padding.py",
     ),
     Mutant(
         "prompts to continue padded on the wrong side",
@@ -79,8 +93,8 @@ MUTANTS = (
     Mutant(
         "state read one token too early",
         "steer/residual.py",
-        "tokens.last + offset + 1",
-        "tokens.last + offset",
+        "states[:, offset].float()",
+        "states[:, offset - 1].float()",
         "tests/contract/test_parity.py",
     ),
     Mutant(

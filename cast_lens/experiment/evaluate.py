@@ -12,7 +12,8 @@ from jaxtyping import Bool, Float
 from cast_lens.files import fingerprint
 from cast_lens.model.lens import Lens
 from cast_lens.prompts.prompt import Prompt
-from cast_lens.score.generation import generate, parse_answer
+from cast_lens.score.both import answer_and_generate, choose_and_generate
+from cast_lens.score.generation import parse_answer
 from cast_lens.score.labels import Given, LabelScores, score_answers, score_labels
 from cast_lens.tasks.task import Example, Task
 
@@ -65,14 +66,7 @@ def evaluate(
     description: str,
 ) -> list[tuple[ItemScore, ...]]:
     """Score every item by likelihood and by generation, once under each variant."""
-    texts = generate(
-        lens,
-        asked.prompts,
-        injections,
-        max_new_tokens=max_new_tokens,
-        description=f"{description}: generating",
-    )
-    facts = _likelihoods(lens, asked, injections, f"{description}: likelihood")
+    facts, texts = _answered(lens, asked, injections, max_new_tokens, description)
     known = _answers_of(asked.task)
     return [
         tuple(
@@ -112,29 +106,30 @@ def _judged(task: Task, example: Example, text: str, known: set[str]) -> dict[st
     return {"generated": text, "exact_match": answer in accepted, "valid": answer in known}
 
 
-def _likelihoods(
-    lens: Lens, asked: Questions, injections: Sequence[Given], description: str
-) -> list[list[dict[str, Any]]]:
-    """Likelihood facts, indexed [variant][item]."""
+def _answered(
+    lens: Lens,
+    asked: Questions,
+    injections: Sequence[Given],
+    max_new_tokens: int,
+    description: str,
+) -> tuple[list[list[dict[str, Any]]], list[list[str]]]:
+    """Likelihood facts and generated texts, each indexed [variant][item]."""
+    how: dict[str, Any] = {"max_new_tokens": max_new_tokens, "description": description}
     if asked.task.free_answers:
         accepted = [example.accept for example in asked.items]
-        answers = score_answers(lens, asked.prompts, accepted, injections, description=description)
-        return [
+        answers, texts = answer_and_generate(lens, asked.prompts, accepted, injections, **how)
+        facts = [
             [_answer_facts(bool(hit), float(logprob)) for hit, logprob in zip(h, p, strict=True)]
             for h, p in zip(answers.greedy, answers.logprob, strict=True)
         ]
-    scores = score_labels(
-        lens,
-        asked.prompts,
-        asked.task.labels,
-        injections,
-        calibrate=True,
-        description=description,
-    )
-    return [
+        return facts, texts
+    labels = asked.task.labels
+    scores, texts = choose_and_generate(lens, asked.prompts, labels, injections, **how)
+    facts = [
         [_label_facts(scores, example, variant, i) for i, example in enumerate(asked.items)]
         for variant in range(len(injections))
     ]
+    return facts, texts
 
 
 def _answer_facts(greedy: bool, logprob: float) -> dict[str, Any]:
@@ -182,7 +177,14 @@ def score_on_dev(
         accepted = [example.accept for example in items]
         answers = score_answers(lens, prompts, accepted, injections, description=description)
         return _dev_scores(answers.greedy, answers.logprob)
-    scores = score_labels(lens, prompts, asked.task.labels, injections, description=description)
+    scores = score_labels(
+        lens,
+        prompts,
+        asked.task.labels,
+        injections,
+        normalised=False,
+        description=description,
+    )
     truth = np.array([[label in e.accept for label in scores.labels] for e in items])
     hits = truth[np.arange(len(items))[None], scores.raw]
     right = np.where(truth[None], scores.logprobs, -np.inf).max(axis=-1)

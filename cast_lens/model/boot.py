@@ -104,11 +104,7 @@ def _probe(hf: Any) -> torch.Tensor:
 def _bridge(hf: Any, tokenizer: Any) -> Any:
     from transformer_lens.model_bridge import TransformerBridge
 
-    # The library re-loads a tokenizer by name to make it add a BOS; a copy that claims to do so
-    # already is left alone, and the caller's own object stays as it was.
-    stand_in = copy.deepcopy(tokenizer)
-    stand_in.init_kwargs.setdefault("name_or_path", "")
-    stand_in.init_kwargs["add_bos_token"] = True
+    stand_in = _stand_in(tokenizer)
     placed = {} if getattr(hf, "hf_device_map", None) else {"device": hf.device}
     bridge = TransformerBridge.boot_transformers(
         str(getattr(hf.config, "_name_or_path", "") or "local"),
@@ -118,9 +114,21 @@ def _bridge(hf: Any, tokenizer: Any) -> Any:
         **placed,
     )
     # the public setter would re-load it once more
-    bridge._tokenizer = copy.deepcopy(tokenizer)
+    bridge._tokenizer = tokenizer
     bridge.cfg.default_prepend_bos = False
     return bridge.eval()
+
+
+def _stand_in(tokenizer: Any) -> Any:
+    """A copy for the library to set up as it likes; the caller's own object stays as it was.
+
+    The library re-loads a tokenizer by name to make it add a BOS, unless it says it does already,
+    and adds special tokens that are missing; only then the whole vocabulary has to be copied.
+    """
+    specials = (tokenizer.pad_token, tokenizer.bos_token, tokenizer.eos_token)
+    copied = copy.deepcopy(tokenizer) if None in specials else copy.copy(tokenizer)
+    copied.init_kwargs = {"name_or_path": "", **tokenizer.init_kwargs, "add_bos_token": True}
+    return copied
 
 
 def _hooked(hf: Any, tokenizer: Any) -> Any:
@@ -162,7 +170,7 @@ def _hooked(hf: Any, tokenizer: Any) -> Any:
         if bias is not None:
             model.unembed.b_U.copy_(bias)
     # set_tokenizer would re-load it by name with other settings
-    model.tokenizer = copy.deepcopy(tokenizer)
+    model.tokenizer = tokenizer
     return model.requires_grad_(False).eval()
 
 
@@ -177,13 +185,20 @@ def empty_cache(lens: Lens, rows: int) -> Any:
     return TransformerLensKeyValueCache.init_cache(lens.model.cfg, lens.device, rows)
 
 
+def twin_of(cache: Any) -> Any:
+    """A bridge's key-value cache that can grow without changing this one; nothing is copied."""
+    twin = copy.copy(cache)
+    twin.layers = [copy.copy(layer) for layer in cache.layers]
+    return twin
+
+
 def select_rows(lens: Lens, cache: Any, rows: torch.Tensor) -> Any:
     """A copy of a key-value cache with the given rows, each as often as it is named."""
-    twin = copy.copy(cache)
     if lens.backend == "bridge":
-        twin.layers = [copy.copy(layer) for layer in cache.layers]
+        twin = twin_of(cache)
         twin.batch_select_indices(rows)
         return twin
+    twin = copy.copy(cache)
     twin.previous_attention_mask = cache.previous_attention_mask[rows]
     twin.entries = [copy.copy(entry) for entry in cache.entries]
     for entry in twin.entries:

@@ -50,7 +50,7 @@ def tokenizer_fingerprint(tokenizer: Any) -> str:
     if backend is None:
         text = json.dumps(tokenizer.get_vocab(), sort_keys=True)
     else:
-        state = json.loads(backend.to_str())
-        # padding and truncation are settings of the last call, not of the vocabulary
-        text = json.dumps({k: v for k, v in state.items() if k not in {"padding", "truncation"}})
+        # what comes before, truncation and padding, are settings of the last call
+        text = backend.to_str()
+        text = text[text.index('"added_tokens"') :]
     return hashlib.sha256(text.encode()).hexdigest()[:16]

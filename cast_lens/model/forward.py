@@ -7,10 +7,10 @@ import inspect
 from typing import Any
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from cast_lens.model.boot import empty_cache, select_rows
+from cast_lens.model.boot import empty_cache, select_rows, twin_of
 from cast_lens.model.lens import Lens
 from cast_lens.model.tokens import Tokens
 
@@ -21,17 +21,6 @@ def forward(lens: Lens, tokens: Tokens) -> Float[Tensor, "prompt token d_vocab"]
     batch = tokens.to(lens.device)
     logits: Tensor = lens.model(batch.ids, attention_mask=batch.mask.long(), return_type="logits")
     return logits
-
-
-@torch.no_grad()
-def run_blocks(lens: Lens, tokens: Tokens, last_layer: int) -> None:
-    """Run the blocks up to `last_layer` for the sake of the hooks on them."""
-    batch = tokens.to(lens.device)
-    if last_layer + 1 < lens.n_layers or lens.backend == "hooked":
-        rest = {"stop_at_layer": last_layer + 1}
-    else:
-        rest = _few_logits(lens)
-    lens.model(batch.ids, attention_mask=batch.mask.long(), **rest)
 
 
 def _few_logits(lens: Lens) -> dict[str, Any]:
@@ -62,12 +51,39 @@ class KeyValues:
         last: Tensor = self._run(tokens, options)[:, -1]
         return last
 
-    def prefill(self, tokens: Tokens) -> None:
-        """Read more tokens without asking for logits."""
-        if self._lens.backend == "bridge":
-            self._run(tokens, _few_logits(self._lens))
+    def prefill(self, tokens: Tokens, last_layer: int | None = None) -> None:
+        """Read more tokens without asking for logits; only up to a block when one is named."""
+        top = self._lens.n_layers - 1
+        last_layer = top if last_layer is None else last_layer
+        if self._lens.backend == "hooked" or last_layer < top:
+            self._run(tokens, {"stop_at_layer": last_layer + 1})
         else:
-            self._run(tokens, {"stop_at_layer": self._lens.n_layers})
+            self._run(tokens, _few_logits(self._lens))
+
+    @torch.no_grad()
+    def read_nodes(
+        self,
+        ids: Int[Tensor, "row node"],
+        sees: Bool[Tensor, "row node node"],
+        depth: Int[Tensor, "row node"],
+    ) -> None:
+        """Run the model on a tree of tokens for the sake of the hooks; see `Nodes`.
+
+        What has been read so far stays as it is.
+        """
+        device = self._lens.device
+        past = self._mask.bool()
+        before = past[:, None, :].expand(-1, ids.shape[1], -1)
+        open_ = torch.cat([before, sees.to(device)], dim=2)[:, None]
+        additive = torch.zeros(open_.shape, dtype=self._lens.dtype, device=device)
+        additive.masked_fill_(~open_, torch.finfo(self._lens.dtype).min)
+        self._lens.model(
+            ids.to(device),
+            attention_mask=additive,
+            position_ids=past.sum(dim=1, keepdim=True) + depth.to(device),
+            past_key_values=twin_of(self._cache),
+            return_type="logits",
+        )
 
     def select(self, rows: Int[Tensor, " row"]) -> KeyValues:
         """A copy with the given rows, each as often as it is named."""
@@ -86,11 +102,10 @@ class KeyValues:
             return self._lens.model(
                 batch.ids, attention_mask=new, past_kv_cache=self._cache, **options
             )
-        logits, self._cache = self._lens.model(
+        return self._lens.model(
             batch.ids,
             attention_mask=self._mask,
             past_key_values=self._cache,
-            return_type="logits_and_cache",
+            return_type="logits",
             **options,
         )
-        return logits

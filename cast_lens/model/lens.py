@@ -8,6 +8,7 @@ from typing import Any, Literal
 import torch
 
 from cast_lens.errors import ModelError
+from cast_lens.model.memory import Budget
 
 Backend = Literal["bridge", "hooked"]
 
@@ -24,6 +25,7 @@ class Lens:
         n_layers: number of blocks; layer l is the output of block l, counted from 0.
         d_model: width of the residual stream.
         n_ctx: longest sequence in tokens.
+        window: how far back a sliding-window block sees, in tokens; None without such blocks.
         pad_id: id that fills padding; the mask hides it.
         eos_ids: ids that end a generated answer.
         dtype: floating type of the weights.
@@ -31,6 +33,7 @@ class Lens:
         fingerprint: digest of weights and architecture; the same however the model is loaded,
             except for a `HookedTransformer` in hand, which stores its weights in another form.
         tokenizer_fingerprint: digest of vocabulary and merges.
+        budget: how much a batch may hold.
     """
 
     model: Any
@@ -40,12 +43,14 @@ class Lens:
     n_layers: int
     d_model: int
     n_ctx: int
+    window: int | None
     pad_id: int
     eos_ids: tuple[int, ...]
     dtype: torch.dtype
     device: torch.device
     fingerprint: str
     tokenizer_fingerprint: str
+    budget: Budget
 
     def __repr__(self) -> str:
         kind = str(self.dtype).removeprefix("torch.")

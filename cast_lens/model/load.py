@@ -15,6 +15,7 @@ from cast_lens.model.catalog import CATALOG
 from cast_lens.model.fetch import fetch, read_gguf
 from cast_lens.model.fingerprints import model_fingerprint, tokenizer_fingerprint
 from cast_lens.model.lens import Backend, Lens
+from cast_lens.model.memory import budget_of, free_memory, parse_memory
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 CONTEXT_FIELDS = ("max_position_embeddings", "n_positions", "n_ctx", "max_sequence_length")
@@ -29,6 +30,7 @@ def load_lens(
     device_map: Any = None,
     revision: str | None = None,
     backend: Backend = "bridge",
+    memory: str | int | None = None,
 ) -> Lens:
     """Load a model ready to be read and steered.
 
@@ -42,17 +44,22 @@ def load_lens(
         device_map: passed on to Hugging Face, for models over several devices.
         revision: of a hub id.
         backend: `bridge`, or `hooked` for a `HookedTransformer` where the library has it.
+        memory: what a batch may take beside the model, in bytes or as ``4GB``; half of what is
+            free when None.
 
     Raises:
         ModelError: when the model cannot be found, reached, read or hooked, with the remedy.
+        ConfigError: when `memory` is no size.
     """
+    memory = parse_memory(memory) if isinstance(memory, str) else memory
     if not isinstance(source, (str, Path)):
-        return _from_hand(source, tokenizer, device, backend)
+        return _from_hand(source, tokenizer, device, backend, memory)
     kind = _dtype(dtype)
     hf, found = _read_source(source, kind, device_map, revision)
     if device is not None and device_map is None:
         hf = _to_device(hf, device)
-    return lens_of(hf, tokenizer or found, name=_short_name(source), backend=backend)
+    name = _short_name(source)
+    return lens_of(hf, tokenizer or found, name=name, backend=backend, memory=memory)
 
 
 def load_tokenizer(source: str) -> Any:
@@ -183,10 +190,13 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__ or error.__context__
 
 
-def _from_hand(source: Any, tokenizer: Any, device: Any, backend: Backend) -> Lens:
+def _from_hand(
+    source: Any, tokenizer: Any, device: Any, backend: Backend, memory: int | None
+) -> Lens:
     held = backend_of(source)
     if held is not None:
-        return _lens(source, tokenizer or source.tokenizer, held, _held_facts(source, held))
+        facts = _held_facts(source, held)
+        return _lens(source, tokenizer or source.tokenizer, held, facts, memory)
     if not hasattr(source, "get_input_embeddings") or not hasattr(source, "config"):
         raise ModelError(
             f"Cannot make a lens of a {type(source).__name__}.",
@@ -194,16 +204,19 @@ def _from_hand(source: Any, tokenizer: Any, device: Any, backend: Backend) -> Le
         )
     if device is not None:
         source = _to_device(source, device)
-    return lens_of(source, tokenizer, name=type(source).__name__, backend=backend)
+    name = type(source).__name__
+    return lens_of(source, tokenizer, name=name, backend=backend, memory=memory)
 
 
-def lens_of(hf: Any, tokenizer: Any, *, name: str, backend: Backend) -> Lens:
+def lens_of(
+    hf: Any, tokenizer: Any, *, name: str, backend: Backend, memory: int | None = None
+) -> Lens:
     """Make a lens of a Hugging Face model; see `load_lens`."""
     hf.eval().requires_grad_(False)
     facts = {"name": name, "fingerprint": model_fingerprint(hf), **_config_facts(hf)}
     if tokenizer is None:
         raise ModelError(f"{name}: no tokenizer.", "Pass tokenizer=... with a model in hand.")
-    return _lens(boot(hf, tokenizer, backend), tokenizer, backend, facts)
+    return _lens(boot(hf, tokenizer, backend), tokenizer, backend, facts, memory)
 
 
 def _config_facts(hf: Any) -> dict[str, Any]:
@@ -212,6 +225,7 @@ def _config_facts(hf: Any) -> dict[str, Any]:
     listed = getattr(hf.generation_config, "eos_token_id", None)
     return {
         "n_ctx": next((int(n) for n in lengths if n), 2048),
+        "window": getattr(config, "sliding_window", None),
         "eos_ids": tuple(listed) if isinstance(listed, list) else (listed,),
         "dtype": hf.dtype,
         "device": hf.get_input_embeddings().weight.device,
@@ -228,17 +242,22 @@ def _held_facts(model: Any, backend: Backend) -> dict[str, Any]:
         "name": name,
         "fingerprint": model_fingerprint(model),
         "n_ctx": model.cfg.n_ctx,
+        "window": getattr(model.cfg, "window_size", None),
         "eos_ids": (),
         "dtype": weight.dtype,
         "device": weight.device,
     }
 
 
-def _lens(model: Any, tokenizer: Any, backend: Backend, facts: dict[str, Any]) -> Lens:
+def _lens(
+    model: Any, tokenizer: Any, backend: Backend, facts: dict[str, Any], memory: int | None
+) -> Lens:
     if tokenizer is None:
         raise ModelError(f"{facts['name']}: no tokenizer.", "Pass tokenizer=...")
     eos = {i for i in (*facts.pop("eos_ids"), tokenizer.eos_token_id) if i is not None}
     pad = tokenizer.pad_token_id
+    device = facts["device"]
+    memory = free_memory(device) if memory is None else memory
     return Lens(
         model=model,
         tokenizer=tokenizer,
@@ -248,5 +267,6 @@ def _lens(model: Any, tokenizer: Any, backend: Backend, facts: dict[str, Any]) -
         pad_id=pad if pad is not None else min(eos, default=0),
         eos_ids=tuple(sorted(eos)),
         tokenizer_fingerprint=tokenizer_fingerprint(tokenizer),
+        budget=budget_of(model.cfg, memory, device.type, facts["dtype"].itemsize),
         **facts,
     )

@@ -4,28 +4,27 @@ from __future__ import annotations
 
 import string
 from collections.abc import Sequence
-from functools import cached_property
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from cast_lens.model.forward import KeyValues
 from cast_lens.model.lens import Lens
-from cast_lens.model.tokens import Tokens, fit_prompt, length_sorted_batches, pad_rows
-from cast_lens.progress import progress_bar
+from cast_lens.model.tokens import Row, Tokens, fit_prompt, pad_rows
 from cast_lens.prompts.prompt import Prompt
+from cast_lens.score.contexts import read_contexts
+from cast_lens.score.likelihood import leaves_prompt_alone
 from cast_lens.steer.identity import template_of
 from cast_lens.steer.injection import (
     Injection,
     Variant,
     as_variant,
     check_at_home,
-    injected,
-    places,
+    injected_by_row,
 )
 
 MAX_NEW_TOKENS = 15
-TOKEN_BUDGET = 2048
 PUNCTUATION = string.punctuation + "。，、！？：；“”‘’«»…"
 
 
@@ -58,71 +57,102 @@ def generate(
     for variant in variants:
         check_at_home(lens, variant, template)
     rows = [fit_prompt(lens, prompt, max_new_tokens)[1] for prompt in prompts]
-    texts = [[""] * len(rows) for _ in variants]
-    with progress_bar(len(rows) * len(variants), description, unit="prompt") as bar:
-        for indices in length_sorted_batches([len(row) for row in rows], TOKEN_BUDGET):
-            batch = pad_rows([rows[i] for i in indices], lens.pad_id, side="left")
-            reading = _Reading(lens, batch)
-            for chosen, variant in zip(texts, variants, strict=True):
-                for i, text in zip(indices, _decode(reading, variant, max_new_tokens), strict=True):
-                    chosen[i] = text
-                bar.update(len(indices))
-    return texts
+    asked = Generations(lens, rows, variants, max_new_tokens)
+    read_contexts(lens, rows, [asked], description)
+    return asked.texts
 
 
-class _Reading:
-    """A left-padded batch of prompts, read up to the last token once for all variants."""
+class Generations:
+    """The question what the model writes, put to `read_contexts`.
 
-    def __init__(self, lens: Lens, prompts: Tokens) -> None:
+    Attributes:
+        texts: indexed [variant][context].
+    """
+
+    def __init__(
+        self, lens: Lens, contexts: Sequence[Row], variants: Sequence[Variant], max_new_tokens: int
+    ) -> None:
         self.lens = lens
-        self.prompts = prompts
-        self._rows = torch.arange(len(prompts.ids))
+        self.contexts = contexts
+        self.variants = variants
+        self.max_new_tokens = max_new_tokens
+        self.texts = [[""] * len(contexts) for _ in variants]
 
-    @cached_property
-    def _prefix(self) -> KeyValues:
-        read = KeyValues(self.lens, len(self._rows))
-        read.prefill(Tokens(self.prompts.ids[:, :-1], self.prompts.mask[:, :-1]))
-        return read
+    def tokens_of(self, index: int) -> int:
+        """Tokens written at most for one context."""
+        return len(self.variants) * self.max_new_tokens if index < len(self.contexts) else 0
 
-    def start(self, variant: Variant) -> tuple[KeyValues, Tensor]:
-        """What a variant has read, and its logits for the first generated token."""
-        whole = self.prompts
-        if any(injection.policy == "all" for injection in variant) or not self._shareable:
-            read = KeyValues(self.lens, len(self._rows))
-            with injected(self.lens, variant, lambda policy, _: places(policy, whole, whole.last)):
-                return read, read.read_for_next(whole)
-        read = self._prefix.select(self._rows)
-        step = Tokens(whole.ids[:, -1:], whole.mask[:, -1:])
-        return read, _step(self.lens, read, variant, step)
+    def ask(self, indices: Sequence[int], read: KeyValues | None) -> None:
+        """Continue some contexts under every variant; those beyond `contexts` are left out."""
+        rows = [row for row, i in enumerate(indices) if i < len(self.contexts)]
+        shared = [v for v, variant in enumerate(self.variants) if leaves_prompt_alone(variant)]
+        if read is not None:
+            self._in_chunks([_Start(r, indices[r], v) for v in shared for r in rows], read)
+        for v in range(len(self.variants)):
+            if read is None or v not in shared:
+                self._in_chunks([_Start(None, indices[r], v) for r in rows], None)
 
-    @property
-    def _shareable(self) -> bool:
-        return int(self.prompts.lengths.min()) > 1
+    def _in_chunks(self, starts: Sequence[_Start], read: KeyValues | None) -> None:
+        if not starts:
+            return
+        budget = self.lens.budget
+        longest = max(len(self.contexts[start.context]) for start in starts) + self.max_new_tokens
+        size = max(1, min(budget.logit_rows, budget.cached_tokens // longest))
+        for at in range(0, len(starts), size):
+            chunk = starts[at : at + size]
+            for start, text in zip(chunk, self._decode(chunk, read), strict=True):
+                self.texts[start.variant][start.context] = text
+
+    def _decode(self, starts: Sequence[_Start], read: KeyValues | None) -> list[str]:
+        lens = self.lens
+        variants = [self.variants[start.variant] for start in starts]
+        read, logits = self._first(starts, variants, read)
+        # prompt_last has nothing to write after the prompt
+        later = [tuple(i for i in variant if i.policy != "prompt_last") for variant in variants]
+        written: list[list[int]] = [[] for _ in starts]
+        rows = list(range(len(starts)))
+        for count in range(1, self.max_new_tokens + 1):
+            ids = logits.argmax(dim=-1)
+            listed = ids.tolist()
+            going = [at for at, row in enumerate(rows) if _append(lens, written[row], listed[at])]
+            if not going or count == self.max_new_tokens:
+                break
+            if len(going) < len(rows):
+                kept = torch.tensor(going)
+                read, ids = read.select(kept), ids[kept.to(ids.device)]
+                rows = [rows[at] for at in going]
+            step = Tokens(ids[:, None].cpu(), torch.ones(len(rows), 1, dtype=torch.bool))
+            logits = _step(lens, read, [later[row] for row in rows], step)
+        return [_first_line(lens.tokenizer.decode(ids)) for ids in written]
+
+    def _first(
+        self, starts: Sequence[_Start], variants: Sequence[Variant], read: KeyValues | None
+    ) -> tuple[KeyValues, Tensor]:
+        """What each row has read when its prompt ends, and its logits for the first token."""
+        lens = self.lens
+        contexts = [self.contexts[start.context] for start in starts]
+        if read is None:
+            whole = pad_rows(contexts, lens.pad_id, side="left")
+            own = KeyValues(lens, len(starts))
+            with injected_by_row(lens, variants, whole, whole.last):
+                return own, own.read_for_next(whole)
+        chosen = [start.row for start in starts if start.row is not None]
+        own = read.select(torch.tensor(chosen))
+        step = pad_rows([row[-1:] for row in contexts], lens.pad_id)
+        return own, _step(lens, own, variants, step)
 
 
-def _decode(reading: _Reading, variant: Variant, max_new_tokens: int) -> list[str]:
-    lens = reading.lens
-    read, logits = reading.start(variant)
-    # prompt_last has nothing to write after the prompt
-    later = tuple(i for i in variant if i.policy != "prompt_last")
-    written: list[list[int]] = [[] for _ in logits]
-    rows = list(range(len(written)))
-    for count in range(1, max_new_tokens + 1):
-        ids = logits.argmax(dim=-1)
-        going = [at for at, row in enumerate(rows) if _append(lens, written[row], int(ids[at]))]
-        if not going or count == max_new_tokens:
-            break
-        if len(going) < len(rows):
-            kept = torch.tensor(going)
-            read, ids = read.select(kept), ids[kept.to(ids.device)]
-            rows = [rows[at] for at in going]
-        step = Tokens(ids[:, None], torch.ones_like(ids[:, None], dtype=torch.bool))
-        logits = _step(lens, read, later, step)
-    return [_first_line(lens.tokenizer.decode(ids)) for ids in written]
+@dataclass(frozen=True)
+class _Start:
+    """One text to write: from which row of what was read, for which context, which variant."""
+
+    row: int | None
+    context: int
+    variant: int
 
 
-def _step(lens: Lens, read: KeyValues, variant: Variant, step: Tokens) -> Tensor:
-    with injected(lens, variant, lambda _policy, _states: step.mask):
+def _step(lens: Lens, read: KeyValues, variants: Sequence[Variant], step: Tokens) -> Tensor:
+    with injected_by_row(lens, variants, step, step.last):
         return read.read_for_next(step)
 
 

@@ -11,6 +11,7 @@ from cast_lens.errors import PromptError
 from cast_lens.model.lens import Lens
 from cast_lens.prompts.prompt import Prompt
 from cast_lens.score.likelihood import score_continuations
+from cast_lens.score.plan import Likelihood
 from cast_lens.shapes import shaped
 from cast_lens.steer.injection import Injection, as_variant
 
@@ -24,6 +25,8 @@ class LabelScores:
     Attributes:
         logprobs: natural logarithm, summed over all tokens of the label.
         content_free: the same after the content-free prompt, for calibration.
+        normalised: when False, every label's number is off by one that all labels of the same
+            variant and prompt share.
         labels: what the last index names.
         query_ids: what the middle index names.
     """
@@ -32,6 +35,7 @@ class LabelScores:
     content_free: Float[np.ndarray, "variant prompt label"] | None
     labels: tuple[str, ...]
     query_ids: tuple[str, ...]
+    normalised: bool = True
 
     @property
     def raw(self) -> Int[np.ndarray, "variant prompt"]:
@@ -40,7 +44,13 @@ class LabelScores:
 
     @property
     def per_byte(self) -> Int[np.ndarray, "variant prompt"]:
-        """Index of the label with the highest log-likelihood per UTF-8 byte."""
+        """Index of the label with the highest log-likelihood per UTF-8 byte.
+
+        Raises:
+            PromptError: when the scores are not normalised.
+        """
+        if not self.normalised:
+            raise PromptError("These scores are not normalised.", "Pass normalised=True.")
         sizes = np.array([len(label.encode()) for label in self.labels])
         return np.asarray((self.logprobs / sizes).argmax(axis=-1))
 
@@ -66,6 +76,7 @@ def score_labels(
     injections: Sequence[Given] = (None,),
     *,
     calibrate: bool = False,
+    normalised: bool = True,
     description: str = "scoring labels",
 ) -> LabelScores:
     """Score a closed set of labels after every prompt under every variant.
@@ -76,26 +87,53 @@ def score_labels(
         labels: at least two.
         injections: the variants: each None, one injection, or several written at once.
         calibrate: also score the content-free form of each prompt, under the same variant.
+        normalised: False is enough to choose among labels, and cheaper where each is one token.
         description: what the progress bar says.
 
     Raises:
         PromptError: when there are fewer than two labels; see also `score_continuations`.
         VectorError: when a vector belongs to another model.
     """
-    if len(set(labels)) < 2:
-        raise PromptError(f"A choice needs two different labels, got {list(labels)}.")
+    check_choice(labels)
     every = [*prompts, *(p.content_free() for p in prompts)] if calibrate else list(prompts)
     variants = [as_variant(given) for given in injections]
     found = score_continuations(
-        lens, every, [labels] * len(every), variants, description=description
+        lens,
+        every,
+        [labels] * len(every),
+        variants,
+        normalised=normalised,
+        description=description,
     )
+    return label_scores(found, prompts, labels, normalised=normalised)
+
+
+def check_choice(labels: Sequence[str]) -> None:
+    """Refuse a choice among fewer than two labels.
+
+    Raises:
+        PromptError: when there are fewer.
+    """
+    if len(set(labels)) < 2:
+        raise PromptError(f"A choice needs two different labels, got {list(labels)}.")
+
+
+def label_scores(
+    found: Sequence[Sequence[Sequence[Likelihood]]],
+    prompts: Sequence[Prompt],
+    labels: Sequence[str],
+    *,
+    normalised: bool = True,
+) -> LabelScores:
+    """Likelihoods [variant][prompt][label], content-free prompts last if any, as one record."""
     logprobs = np.array([[[one.logprob for one in row] for row in rows] for rows in found])
     n = len(prompts)
     return LabelScores(
         logprobs=logprobs[:, :n],
-        content_free=logprobs[:, n:] if calibrate else None,
+        content_free=logprobs[:, n:] if logprobs.shape[1] > n else None,
         labels=tuple(labels),
         query_ids=tuple(p.query_id for p in prompts),
+        normalised=normalised,
     )
 
 
@@ -128,6 +166,13 @@ def score_answers(
     """
     variants = [as_variant(given) for given in injections]
     found = score_continuations(lens, prompts, accepted, variants, description=description)
+    return answer_scores(found, prompts)
+
+
+def answer_scores(
+    found: Sequence[Sequence[Sequence[Likelihood]]], prompts: Sequence[Prompt]
+) -> AnswerScores:
+    """Likelihoods [variant][prompt][accepted answer] as one record."""
     return AnswerScores(
         logprob=np.array([[max(one.logprob for one in row) for row in rows] for rows in found]),
         greedy=np.array([[any(one.greedy for one in row) for row in rows] for rows in found]),

@@ -4,14 +4,71 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from cast_lens.model.branches import can_branch
+from cast_lens.model.forward import KeyValues
 from cast_lens.model.lens import Lens
-from cast_lens.progress import progress_bar
 from cast_lens.prompts.prompt import Prompt
+from cast_lens.score.by_row import score_by_row
+from cast_lens.score.contexts import read_contexts
+from cast_lens.score.packed import score_packed
 from cast_lens.score.plain import Found, score_plain
 from cast_lens.score.plan import Likelihood, Sheet, make_sheet
-from cast_lens.score.shared import can_share, score_shared
 from cast_lens.steer.identity import template_of
 from cast_lens.steer.injection import Variant, check_at_home
+
+
+class Likelihoods:
+    """The question how likely answers are, put to `read_contexts`.
+
+    Attributes:
+        found: indexed [variant][sheet], by answer.
+    """
+
+    def __init__(
+        self,
+        lens: Lens,
+        sheets: Sequence[Sheet],
+        variants: Sequence[Variant],
+        *,
+        normalised: bool = True,
+    ) -> None:
+        self.lens = lens
+        self.sheets = sheets
+        self.variants = variants
+        self.normalised = normalised
+        self.found: list[Found] = [[{} for _ in sheets] for _ in variants]
+        longest = max(len(s.context) + max(map(len, s.leaves)) for s in sheets)
+        self._packed = can_branch(lens, longest)
+        self._shared = [v for v, variant in enumerate(variants) if leaves_prompt_alone(variant)]
+
+    def tokens_of(self, index: int) -> int:
+        """Tokens read for one context beyond what all questions share."""
+        sheet = self.sheets[index]
+        whole = sum(len(sheet.context) + len(leaf) for leaf in sheet.leaves)
+        packed = len(self._shared) * (1 + len(sheet.tree.ids))
+        return packed + whole * (len(self.variants) - len(self._shared))
+
+    def ask(self, indices: Sequence[int], read: KeyValues | None) -> None:
+        """Score the answers of some sheets."""
+        sheets = [self.sheets[i] for i in indices]
+        shared = self._shared if read is not None else []
+        if read is not None and shared:
+            variants = [self.variants[v] for v in shared]
+            if self._packed:
+                pieces = score_packed(self.lens, read, sheets, variants, normalised=self.normalised)
+            else:
+                pieces = score_by_row(self.lens, read, sheets, variants)
+            for row, v, likelihoods in pieces:
+                self.found[shared[v]][indices[row]] |= likelihoods
+        for v in sorted(set(range(len(self.variants))) - set(shared)):
+            plain = score_plain(self.lens, sheets, self.variants[v])
+            for i, likelihoods in zip(indices, plain, strict=True):
+                self.found[v][i] |= likelihoods
+
+
+def leaves_prompt_alone(variant: Variant) -> bool:
+    """Whether a variant writes nothing before the prompt's last token."""
+    return all(injection.policy != "all" for injection in variant)
 
 
 def score_continuations(
@@ -20,6 +77,7 @@ def score_continuations(
     answers: Sequence[Sequence[str]],
     variants: Sequence[Variant] = ((),),
     *,
+    normalised: bool = True,
     description: str = "scoring",
 ) -> list[list[list[Likelihood]]]:
     """Log-likelihood of every answer of every prompt under every variant.
@@ -32,6 +90,7 @@ def score_continuations(
         prompts: all of one template.
         answers: for each prompt the answers to score after it.
         variants: each a tuple of injections, empty for the plain model.
+        normalised: see `score_packed`.
         description: what the progress bar says.
 
     Returns:
@@ -46,28 +105,15 @@ def score_continuations(
         check_at_home(lens, variant, template)
     wanted = [make_sheet(lens, p, a) for p, a in zip(prompts, answers, strict=True)]
     sheets = list(dict.fromkeys(wanted))
-    found = _score(lens, sheets, variants, description)
-    at = {sheet: i for i, sheet in enumerate(sheets)}
+    asked = Likelihoods(lens, sheets, variants, normalised=normalised)
+    read_contexts(lens, [sheet.context for sheet in sheets], [asked], description)
+    return in_order(asked, wanted)
+
+
+def in_order(asked: Likelihoods, wanted: Sequence[Sheet]) -> list[list[list[Likelihood]]]:
+    """What was found, indexed [variant][sheet as wanted][answer]."""
+    at = {sheet: i for i, sheet in enumerate(asked.sheets)}
     return [
         [[rows[at[sheet]][answer] for answer in sheet.answers] for sheet in wanted]
-        for rows in found
+        for rows in asked.found
     ]
-
-
-def _score(
-    lens: Lens, sheets: Sequence[Sheet], variants: Sequence[Variant], description: str
-) -> list[Found]:
-    shared = [v for v, variant in enumerate(variants) if can_share(variant, sheets)]
-    plain = sorted(set(range(len(variants))) - set(shared))
-    tails = sum(1 + len(leaf) for sheet in sheets for leaf in sheet.leaves)
-    whole = sum(len(sheet.context) + len(leaf) for sheet in sheets for leaf in sheet.leaves)
-    once = sum(len(sheet.context) - 1 for sheet in sheets) if shared else 0
-    found: list[Found] = [[] for _ in variants]
-    with progress_bar(once + tails * len(shared) + whole * len(plain), description) as bar:
-        if shared:
-            scored = score_shared(lens, sheets, [variants[v] for v in shared], bar.update)
-            for v, rows in zip(shared, scored, strict=True):
-                found[v] = rows
-        for v in plain:
-            found[v] = score_plain(lens, sheets, variants[v], bar.update)
-    return found

@@ -55,11 +55,42 @@ class Sheet:
                 kept.append(prefix)
         return tuple(kept)
 
+    @cached_property
+    def tree(self) -> Tree:
+        """All answers as one tree; a beginning that several share stands once."""
+        node_of: dict[Row, int] = {(): 0}
+        parents: list[int] = []
+        for answer in self.answers:
+            for end in range(1, len(answer)):
+                if answer[:end] not in node_of:
+                    node_of[answer[:end]] = len(node_of)
+                    parents.append(node_of[answer[: end - 1]])
+        ids = tuple(beginning[-1] for beginning in node_of if beginning)
+        steps = tuple(
+            tuple((node_of[answer[:end]], answer[end]) for end in range(len(answer)))
+            for answer in self.answers
+        )
+        return Tree(ids, tuple(parents), steps)
 
-def make_sheet(lens: Lens, prompt: Prompt, answers: Sequence[str]) -> Sheet:
+
+@dataclass(frozen=True)
+class Tree:
+    """The tokens to read after a context so that every answer token is predicted.
+
+    Attributes:
+        ids, parents: of node 1, 2, ...; node 0 is the context's last token.
+        steps: for each answer, for each of its tokens: the node that predicts it, and the token.
+    """
+
+    ids: Row
+    parents: tuple[int, ...]
+    steps: tuple[tuple[tuple[int, int], ...], ...]
+
+
+def make_sheet(lens: Lens, prompt: Prompt, answers: Sequence[str], room: int = 0) -> Sheet:
     """Tokenise a prompt jointly with each of its answers.
 
-    Demonstrations are dropped from the front until the longest answer fits too.
+    Demonstrations are dropped from the front until the longest answer, or `room` tokens, fit too.
 
     Raises:
         PromptError: when there is no answer, one has no token, one merges with the end of the
@@ -69,7 +100,7 @@ def make_sheet(lens: Lens, prompt: Prompt, answers: Sequence[str]) -> Sheet:
         raise PromptError(f"{prompt.query_id}: no answer to score.")
     spoken = [continuation(prompt, answer) for answer in answers]
     bos = len(leading_specials(lens.tokenizer))
-    room = max(len(encode(lens.tokenizer, text)) for text in spoken) - bos
+    room = max(room, *(len(encode(lens.tokenizer, text)) - bos for text in spoken))
     fitted, context = fit_prompt(lens, prompt, room)
     text = rendered(lens.tokenizer, fitted)
     rows = []

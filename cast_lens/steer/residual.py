@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 import torch
@@ -10,52 +11,72 @@ from jaxtyping import Float
 from torch import Tensor
 
 from cast_lens.errors import PromptError
-from cast_lens.model.forward import run_blocks
 from cast_lens.model.hooks import Edit, hooked
 from cast_lens.model.lens import Lens
-from cast_lens.model.tokens import Tokens, fit_prompt, length_sorted_batches, pad_rows
+from cast_lens.model.memory import run_batches
+from cast_lens.model.stems import Stems
+from cast_lens.model.tokens import Row, Tokens, fit_prompt
 from cast_lens.progress import progress_bar
 from cast_lens.prompts.prompt import Prompt
 from cast_lens.steer.identity import identity_of, template_of
 from cast_lens.steer.states import ResidualMoments, ResidualStates
 
 ReadPosition = Literal["last", "mean"] | int
-TOKEN_BUDGET = 4096
 
 
-def _reader(position: ReadPosition, tokens: Tokens) -> Callable[[Tensor], Tensor]:
-    """A function that takes the asked position out of states of shape (prompt, token, d_model)."""
+def _keep(position: ReadPosition, rows: Sequence[Row]) -> int:
+    """How many last tokens of each prompt have to be read where the hooks are.
+
+    Raises:
+        PromptError: when there is no such position.
+    """
     if position == "mean":
-        weights = (tokens.mask / tokens.lengths[:, None]).float()
-        return lambda states: torch.einsum("pt,ptd->pd", weights.to(states.device), states.float())
+        return max(map(len, rows))
     offset = -1 if position == "last" else position
     if not isinstance(offset, int) or offset >= 0:
         raise PromptError(
             f"Read position {position!r} is not 'last', 'mean' or a negative number "
             "(-1 is the last token, -2 the one before it)."
         )
-    if int(tokens.lengths.min()) < -offset:
+    if min(map(len, rows)) < -offset:
         raise PromptError(f"Read position {offset} lies before the start of a prompt.")
-    rows, columns = torch.arange(len(tokens.ids)), tokens.last + offset + 1
-    return lambda states: states[rows, columns.to(states.device)].float()
+    return -offset
+
+
+def _reader(position: ReadPosition, tokens: Tokens) -> Callable[[Tensor], Tensor]:
+    """Takes the asked position out of left-padded states of shape (prompt, token, d_model)."""
+    if position == "mean":
+        weights = (tokens.mask / tokens.lengths[:, None]).float()
+        return lambda states: torch.einsum("pt,ptd->pd", weights.to(states.device), states.float())
+    offset = -1 if position == "last" else position
+    return lambda states: states[:, offset].float()
 
 
 def _capture(
-    lens: Lens, tokens: Tokens, layers: Sequence[int], position: ReadPosition
+    lens: Lens, stems: Stems, indices: Sequence[int], asked: _Asked
 ) -> Float[Tensor, "layer prompt d_model"]:
-    read = _reader(position, tokens)
+    read, tokens = stems.begin(indices)
+    take = _reader(asked.position, tokens)
     captured: dict[int, Tensor] = {}
 
     def capture_for(layer: int) -> Edit:
         def capture(states: Tensor) -> None:
             # a fresh tensor, so that the whole batch's states are not kept alive
-            captured[layer] = read(states.detach()).clone().cpu()
+            captured[layer] = take(states.detach()).clone().cpu()
 
         return capture
 
-    with hooked(lens, {layer: capture_for(layer) for layer in layers}):
-        run_blocks(lens, tokens, max(layers))
-    return torch.stack([captured[layer] for layer in layers])
+    with hooked(lens, {layer: capture_for(layer) for layer in asked.layers}):
+        read.prefill(tokens, max(asked.layers))
+    return torch.stack([captured[layer] for layer in asked.layers])
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """Which states."""
+
+    layers: tuple[int, ...]
+    position: ReadPosition
 
 
 def _layers(lens: Lens, layers: Sequence[int] | None) -> tuple[int, ...]:
@@ -67,19 +88,23 @@ def _layers(lens: Lens, layers: Sequence[int] | None) -> tuple[int, ...]:
     return chosen
 
 
-def _batches(
+def _read_all(
     lens: Lens,
     prompts: Sequence[Prompt],
-    layers: Sequence[int],
-    position: ReadPosition,
+    asked: _Asked,
     description: str,
-) -> Iterator[tuple[list[int], Tensor]]:
+    keep: Callable[[list[int], Tensor], None],
+) -> None:
+    """Read every prompt, its beginning shared where it can be, and hand each batch's states on."""
     rows = [fit_prompt(lens, prompt)[1] for prompt in prompts]
-    with progress_bar(sum(map(len, rows)), description) as bar:
-        for indices in length_sorted_batches([len(row) for row in rows], TOKEN_BUDGET):
-            tokens = pad_rows([rows[i] for i in indices], lens.pad_id)
-            yield indices, _capture(lens, tokens, layers, position)
-            bar.update(int(tokens.lengths.sum()))
+    stems = Stems(lens, rows, _keep(asked.position, rows), max(asked.layers))
+    with progress_bar(len(rows), description, unit="prompt") as bar:
+
+        def work(indices: list[int]) -> None:
+            keep(indices, _capture(lens, stems, indices, asked))
+            bar.update(len(indices))
+
+        run_batches(stems.batches(), work)
 
 
 def read_residual(
@@ -109,8 +134,11 @@ def read_residual(
     identity = identity_of(lens, template_of(prompts))
     chosen = _layers(lens, layers)
     values = torch.empty(len(chosen), len(prompts), lens.d_model)
-    for indices, states in _batches(lens, prompts, chosen, position, description):
+
+    def keep(indices: list[int], states: Tensor) -> None:
         values[:, indices] = states
+
+    _read_all(lens, prompts, _Asked(chosen, position), description, keep)
     return ResidualStates(values, chosen, tuple(p.query_id for p in prompts), identity)
 
 
@@ -130,8 +158,11 @@ def residual_moments(
     chosen = _layers(lens, layers)
     total = torch.zeros(len(chosen), lens.d_model, dtype=torch.float64)
     squares = torch.zeros_like(total)
-    for _, states in _batches(lens, prompts, chosen, position, description):
-        total += states.double().sum(dim=1)
-        squares += states.double().square().sum(dim=1)
+
+    def keep(_indices: list[int], states: Tensor) -> None:
+        total.add_(states.double().sum(dim=1))
+        squares.add_(states.double().square().sum(dim=1))
+
+    _read_all(lens, prompts, _Asked(chosen, position), description, keep)
     n = len(prompts)
     return ResidualMoments(total / n, squares / n, n, chosen, identity)

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from oracle import TEXTS, Case, hf_logprob, hf_pass, ids_of, prompts, random_vector, relative
 from torch import Tensor
 
 from cast_lens.errors import PromptError
+from cast_lens.model.branches import can_branch
 from cast_lens.model.forward import KeyValues, forward
 from cast_lens.model.tokens import Tokens, pad_rows, tokenise
-from cast_lens.score.likelihood import score_continuations
+from cast_lens.score.by_row import score_by_row
+from cast_lens.score.likelihood import leaves_prompt_alone, score_continuations
+from cast_lens.score.packed import score_packed
 from cast_lens.score.plain import score_plain
 from cast_lens.score.plan import Sheet, make_sheet
-from cast_lens.score.shared import can_share, score_shared
-from cast_lens.steer.injection import Injection
+from cast_lens.steer.injection import Injection, Variant
 
 ANSWERS = ("yes", "no", "good dog", "good", "A big house")
 
@@ -92,18 +96,31 @@ def sheets(case: Case) -> list[Sheet]:
     return [make_sheet(case.lens, p, ANSWERS) for p in prompts()]
 
 
-def test_shared_scores_are_the_plain_ones(case: Case) -> None:
+@pytest.mark.parametrize("way", [score_packed, score_by_row])
+def test_every_way_of_scoring_is_the_plain_one(case: Case, way: Any) -> None:
+    if way is score_packed:
+        if case.lens.backend == "hooked" or case.lens.window is not None:
+            pytest.skip("this model takes no mask of ours")
+        assert can_branch(case.lens, 100)
     vector = random_vector(case.lens, case.middle)
-    variants = [
+    last = random_vector(case.lens, case.lens.n_layers - 1)
+    variants: list[Variant] = [
+        (Injection(last, 2.0),),
         (),
         (Injection(vector, 0.7),),
         (Injection(vector, 1.0, "each_step", "norm_preserving"),),
         (Injection(vector, 0.5), Injection(random_vector(case.lens, 0, 1), 1.0, "each_step")),
+        (Injection(vector, 0.0),),
     ]
     made = sheets(case)
-    shared = score_shared(case.lens, made, variants, int)
+    contexts = [sheet.context for sheet in made]
+    read = KeyValues(case.lens, len(made))
+    read.prefill(pad_rows([row[:-1] for row in contexts], case.lens.pad_id, side="left"))
+    shared: list[list[Any]] = [[{} for _ in made] for _ in variants]
+    for row, v, likelihoods in way(case.lens, read, made, variants):
+        shared[v][row] |= likelihoods
     for variant, found in zip(variants, shared, strict=True):
-        plain = score_plain(case.lens, made, variant, int)
+        plain = score_plain(case.lens, made, variant)
         for cheap, whole in zip(found, plain, strict=True):
             assert cheap.keys() == whole.keys()
             for answer, likelihood in whole.items():
@@ -130,15 +147,15 @@ def test_greedy_marks_what_hugging_face_would_say(case: Case) -> None:
     _, logits = hf_pass(case.plain, context)
     choice, other = (int(i) for i in logits[-1].topk(2).indices)
     sheet = Sheet(tuple(context[0].tolist()), ((choice,), (other,)))
-    (found,) = score_plain(case.lens, [sheet], (), int)
+    (found,) = score_plain(case.lens, [sheet], ())
     assert found[(choice,)].greedy
     assert not found[(other,)].greedy
 
 
 def test_an_injection_everywhere_is_not_shared(case: Case) -> None:
     vector = random_vector(case.lens, 0)
-    assert not can_share((Injection(vector, policy="all"),), sheets(case))
-    assert can_share((Injection(vector, policy="each_step"),), sheets(case))
+    assert not leaves_prompt_alone((Injection(vector, policy="all"),))
+    assert leaves_prompt_alone((Injection(vector, policy="each_step"),))
 
 
 def test_a_query_longer_than_the_context_is_an_error_naming_it(case: Case) -> None:

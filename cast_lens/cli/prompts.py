@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from cast_lens.cli.output import AsJson, print_json, print_line
 from cast_lens.errors import TaskError
-from cast_lens.prompts.demonstrations import draw_demonstrations
-from cast_lens.prompts.prompt import Prompt, Template, cross_task, few_shot, zero_shot
-from cast_lens.tasks.reader import BUNDLED, read_tasks
-from cast_lens.tasks.task import SPLITS, Example, Split, Task
+
+if TYPE_CHECKING:
+    from cast_lens.prompts.prompt import Prompt
+    from cast_lens.tasks.task import Example, Task
 
 EXAMPLES = (
     "Examples: cast-lens prompts present_past | "
     "cast-lens prompts sst2 --tasks DIR --kind few --item sst2-1200 | "
     "cast-lens prompts en_es --source en_fr --kind cross"
 )
+# written out here, so that --help need not load what they belong to
 Kind = Literal["zero", "few", "cross"]
+Split = Literal["train", "dev", "test"]
+Template = Literal["plain", "chat"]
 
 
 def prompts(
@@ -42,6 +45,7 @@ def prompts(
     """Show the exact text and tokens of a prompt, and mark where the vector is read and written."""
     from cast_lens.model.load import load_tokenizer
     from cast_lens.model.tokens import encode, rendered
+    from cast_lens.tasks.reader import BUNDLED, read_tasks
 
     target, *others = read_tasks(tasks or BUNDLED, [task, *([source] if source else [])])
     query = _find(target, item, split)
@@ -71,7 +75,7 @@ def _find(task: Task, item: str | None, split: Split) -> Example:
         if example.id == item:
             return example
     near = ", ".join(e.id for e in task.split("test")[:3])
-    raise TaskError(f"{task.name}: no item {item!r} in {', '.join(SPLITS)}.", f"Ids: {near}, ...")
+    raise TaskError(f"{task.name}: no item {item!r} in train, dev, test.", f"Ids: {near}, ...")
 
 
 def _build(
@@ -83,6 +87,9 @@ def _build(
     seed: int,
     template: Template,
 ) -> Prompt:
+    from cast_lens.prompts.demonstrations import draw_demonstrations
+    from cast_lens.prompts.prompt import cross_task, few_shot, zero_shot
+
     if kind == "zero":
         return zero_shot(target, query, template=template)
     if kind == "few":

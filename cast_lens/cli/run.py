@@ -47,6 +47,7 @@ def run(
     targets: Annotated[Text, typer.Option(help="Target tasks, separated by commas.")] = None,
     arms: Annotated[Text, typer.Option(help="Arms, separated by commas; all if left out.")] = None,
     shots: Annotated[Number, typer.Option(help="Demonstrations in a few-shot prompt [4].")] = None,
+    demonstrations: Annotated[Text, typer.Option(help="drawn for each query, or fixed.")] = None,
     examples: Annotated[Number, typer.Option(help="Source examples in the mean [64].")] = None,
     layers: Annotated[Text, typer.Option(help="coarse, all, or block numbers [coarse].")] = None,
     strengths: Annotated[Text, typer.Option(help="Strengths to search [0.5,1,2].")] = None,
@@ -61,6 +62,7 @@ def run(
     backend: Annotated[Text, typer.Option(help="bridge, or hooked on TransformerLens 3.")] = None,
     device: Annotated[Text, typer.Option(help="cpu, cuda, ...")] = None,
     dtype: Annotated[Text, typer.Option(help="float32, bfloat16 or float16.")] = None,
+    memory: Annotated[Text, typer.Option(help="What a batch may take, as 4GB [half].")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Run CAST and its comparison arms; print the table and write a run folder.
@@ -82,6 +84,7 @@ def run(
             "targets": _list(targets),
             "arms": _list(arms),
             "shots": shots,
+            "demonstrations": demonstrations,
             "examples": examples,
             "layers": _numbers("layers", layers, int),
             "strengths": _numbers("strengths", strengths, float),
@@ -103,7 +106,7 @@ def run(
     else:
         _log_to_stderr()
         start = time.monotonic()
-        save_run(run_cast(settings), out, time.monotonic() - start)
+        save_run(run_cast(settings, memory=memory), out, time.monotonic() - start)
     show(out, as_json=as_json)
 
 

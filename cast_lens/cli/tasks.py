@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from cast_lens.cli.output import AsJson, plain_table, print_json, print_line, print_table
-from cast_lens.tasks.check import TaskReport, check_task
-from cast_lens.tasks.reader import BUNDLED, scan_task, task_folders
-from cast_lens.tasks.task import SPLITS
+
+if TYPE_CHECKING:
+    from cast_lens.tasks.check import TaskReport
+
+SPLITS = ("train", "dev", "test")
 
 app = typer.Typer(help="List task folders and check them.")
 Folder = Annotated[
@@ -22,6 +24,8 @@ Folder = Annotated[
 @app.command("list", epilog="Example: cast-lens tasks list my_tasks")
 def list_tasks(folder: Folder = None, as_json: AsJson = False) -> None:
     """List the tasks in a folder."""
+    from cast_lens.tasks.reader import BUNDLED, scan_task, task_folders
+
     rows: list[dict[str, Any]] = []
     for name, path in task_folders(folder or BUNDLED).items():
         scan = scan_task(path)
@@ -61,6 +65,9 @@ def check_tasks(folder: Folder = None, as_json: AsJson = False) -> None:
     alone reach (naive Bayes, 5-fold); far above chance means the words give the label away,
     below it that items come in pairs of like words and unlike labels.
     """
+    from cast_lens.tasks.check import check_task
+    from cast_lens.tasks.reader import BUNDLED, task_folders
+
     reports = [check_task(path) for path in task_folders(folder or BUNDLED).values()]
     if as_json:
         print_json([_as_json(report) for report in reports])

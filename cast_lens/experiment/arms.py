@@ -6,12 +6,17 @@ To add an arm, write a function of one of the two kinds and enter it in its tabl
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from cast_lens.experiment.config import Arm, CastConfig
 from cast_lens.model.lens import Lens
-from cast_lens.prompts.demonstrations import draw_demonstrations, item_generator, sample_examples
+from cast_lens.prompts.demonstrations import (
+    draw_demonstrations,
+    fixed_demonstrations,
+    item_generator,
+    sample_examples,
+)
 from cast_lens.prompts.prompt import Prompt, cross_task, few_shot, zero_shot
 from cast_lens.steer.residual import read_residual
 from cast_lens.steer.states import ResidualStates
@@ -25,33 +30,50 @@ class Source:
 
     Attributes:
         task: the source.
-        chosen: the examples the vector is a mean over; demonstrations come from them too.
+        chosen: the examples the vector is a mean over.
+        shown: where its demonstrations come from: the chosen, or a fixed set apart from them.
         few, zero: states at the last token of their few-shot and zero-shot prompts.
     """
 
     task: Task
     chosen: tuple[Example, ...]
+    shown: tuple[Example, ...]
     few: ResidualStates
     zero: ResidualStates
 
 
 def read_source(lens: Lens, config: CastConfig, task: Task) -> Source:
     """Choose examples of a source at random and read their few-shot and zero-shot states."""
-    n = min(config.examples, len(task.train))
-    chosen = tuple(sample_examples(task.train, n, config.seed))
+    fixed = _fixed(config, task)
+    left = [e for e in task.train if e not in fixed]
+    chosen = tuple(sample_examples(left, min(config.examples, len(left)), config.seed))
+    shown = fixed or chosen
     style = config.template
     layers = config.layers_of(lens.n_layers)
-    few = [
-        few_shot(task, e, draw_demonstrations(chosen, e, config.shots, config.seed), template=style)
-        for e in chosen
-    ]
+    few = [few_shot(task, e, _demonstrations(config, shown, e), template=style) for e in chosen]
     zero = [zero_shot(task, e, template=style) for e in chosen]
     return Source(
         task=task,
         chosen=chosen,
+        shown=shown,
         few=read_residual(lens, few, layers=layers, description=f"{task.name}: few-shot states"),
         zero=read_residual(lens, zero, layers=layers, description=f"{task.name}: zero-shot states"),
     )
+
+
+def _fixed(config: CastConfig, task: Task) -> tuple[Example, ...]:
+    """The one set of demonstrations of a task, where the settings ask for one."""
+    if config.demonstrations == "drawn":
+        return ()
+    return fixed_demonstrations(task.train, config.shots, config.seed)
+
+
+def _demonstrations(
+    config: CastConfig, shown: Sequence[Example], query: Example
+) -> tuple[Example, ...]:
+    if config.demonstrations == "fixed":
+        return tuple(shown)
+    return draw_demonstrations(shown, query, config.shots, config.seed)
 
 
 PromptArm = Callable[[CastConfig, Source | None, Task, Example], Prompt]
@@ -65,7 +87,7 @@ def _zero_shot(config: CastConfig, _source: Source | None, target: Task, query: 
 def _icl_in_task(
     config: CastConfig, _source: Source | None, target: Task, query: Example
 ) -> Prompt:
-    shown = draw_demonstrations(target.train, query, config.shots, config.seed)
+    shown = _demonstrations(config, _fixed(config, target) or target.train, query)
     return few_shot(target, query, shown, template=config.template)
 
 
@@ -73,7 +95,7 @@ def _icl_cross_task(
     config: CastConfig, source: Source | None, target: Task, query: Example
 ) -> Prompt:
     assert source is not None
-    shown = draw_demonstrations(source.chosen, query, config.shots, config.seed)
+    shown = _demonstrations(config, source.shown, query)
     return cross_task(source.task, target, query, shown, template=config.template)
 
 

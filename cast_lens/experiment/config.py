@@ -56,6 +56,8 @@ class CastConfig(BaseModel):
         sources, targets: task names; a source may be a target.
         arms: which to run; `zero_shot` is always among them, since all others are compared to it.
         shots: demonstrations in a few-shot prompt (K).
+        demonstrations: `drawn` for each query, or one `fixed` set for the whole task, which is
+            cheaper, since all prompts then begin alike.
         examples: source examples the vector is a mean over (N); fewer where the source has fewer.
         seed: of every draw.
         template: plain text, or the model's chat template.
@@ -78,6 +80,7 @@ class CastConfig(BaseModel):
     targets: Names
     arms: Annotated[tuple[Arm, ...], AfterValidator(_distinct)] = ARMS
     shots: Annotated[int, Field(ge=1, le=64)] = 4
+    demonstrations: Literal["drawn", "fixed"] = "drawn"
     examples: Annotated[int, Field(ge=1, le=100_000)] = 64
     seed: Annotated[int, Field(ge=0)] = 0
     template: Template = "plain"

@@ -11,6 +11,7 @@ from cast_lens.experiment.arms import PAIR_ARMS, VECTOR_ARMS, read_source
 from cast_lens.experiment.config import CastConfig
 from cast_lens.experiment.record import CastResult
 from cast_lens.experiment.target import ScoredArm, run_target
+from cast_lens.model.branches import can_branch
 from cast_lens.model.lens import Lens
 from cast_lens.model.load import load_lens
 from cast_lens.progress import progress_bar
@@ -26,12 +27,13 @@ class CastRun:
     arms: tuple[ScoredArm, ...]
 
 
-def run_cast(config: CastConfig, lens: Lens | None = None) -> CastRun:
+def run_cast(config: CastConfig, lens: Lens | None = None, *, memory: str | None = None) -> CastRun:
     """Run CAST and its comparison arms.
 
     Args:
         config: the settings.
         lens: a loaded model to use; `config.model` is loaded when None.
+        memory: what a batch may take, as ``4GB``; changes no number. See `load_lens`.
 
     Raises:
         CastLensError: when a task, the model or a setting is unusable.
@@ -41,7 +43,11 @@ def run_cast(config: CastConfig, lens: Lens | None = None) -> CastRun:
     sources = read_tasks(root, list(config.sources))
     _check_sizes(config, sources, targets)
     lens = lens or load_lens(
-        config.model, device=config.device, dtype=config.dtype, backend=config.backend
+        config.model,
+        device=config.device,
+        dtype=config.dtype,
+        backend=config.backend,
+        memory=memory,
     )
     for layer in config.layers_of(lens.n_layers):
         lens.hook_name(layer)
@@ -55,10 +61,12 @@ def _check_sizes(config: CastConfig, sources: Sequence[Task], targets: Sequence[
         if digests.setdefault(task.name, task.fingerprint()) != task.fingerprint():
             raise ConfigError(f"Two different tasks call themselves {task.name!r} in task.toml.")
     for task in sources:
-        if min(config.examples, len(task.train)) <= config.shots:
+        fixed = config.demonstrations == "fixed"
+        pool = len(task.train) if fixed else min(config.examples, len(task.train))
+        if pool <= config.shots:
             raise ConfigError(
                 f"{task.name}: {config.shots} shots need more than {config.shots} of its "
-                f"{min(config.examples, len(task.train))} chosen examples.",
+                f"{pool} chosen examples.",
                 "Lower shots or raise examples.",
             )
     for task in targets if "icl_in_task" in config.arms else ():
@@ -88,6 +96,7 @@ def _run(
         "model": lens.name,
         "model_fingerprint": lens.fingerprint,
         "tokenizer_fingerprint": lens.tokenizer_fingerprint,
+        "scoring": "packed" if can_branch(lens, 1) else "one row a variant",
         "tasks": {task.name: task.fingerprint() for task in [*sources, *targets]},
     }
     result = CastResult(

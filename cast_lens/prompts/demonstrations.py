@@ -47,9 +47,27 @@ def draw_demonstrations(
             f"{query.id}: {k} demonstrations asked, {len(others)} other examples in the pool.",
             "Lower shots or enlarge the pool.",
         )
-    generator = item_generator(seed, "demonstrations", query.id)
+    return _balanced(others, k, item_generator(seed, "demonstrations", query.id))
+
+
+def fixed_demonstrations(pool: Sequence[Example], k: int, seed: int) -> tuple[Example, ...]:
+    """Draw one set of `k` demonstrations for a whole task, balanced over labels.
+
+    Prompts that share it can share the reading of it.
+
+    Raises:
+        PromptError: when the pool holds fewer than `k` examples.
+    """
+    if len(pool) < k:
+        raise PromptError(f"{k} demonstrations asked, {len(pool)} examples in the pool.")
+    return _balanced(pool, k, item_generator(seed, "fixed demonstrations"))
+
+
+def _balanced(
+    pool: Sequence[Example], k: int, generator: np.random.Generator
+) -> tuple[Example, ...]:
     by_label: dict[str, list[Example]] = {}
-    for example in sample_examples(others, len(others), int(generator.integers(2**31))):
+    for example in sample_examples(pool, len(pool), int(generator.integers(2**31))):
         by_label.setdefault(example.label, []).append(example)
     labels = sorted(by_label)
     labels = [labels[i] for i in generator.permutation(len(labels))]

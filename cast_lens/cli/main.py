@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from cast_lens.cli import models, prompts, run, tasks
+from cast_lens.cli import bench, models, prompts, run, tasks
 from cast_lens.cli.output import to_terminal
 from cast_lens.errors import CastLensError
 
@@ -24,6 +24,7 @@ app.add_typer(models.app, name="models")
 app.add_typer(tasks.app, name="tasks")
 app.command("prompts", epilog=prompts.EXAMPLES)(prompts.prompts)
 app.command("run", epilog=run.RUN_EXAMPLES)(run.run)
+app.command("bench", epilog=bench.EXAMPLES)(bench.bench)
 app.command("show", epilog=run.SHOW_EXAMPLES)(run.show)
 
 

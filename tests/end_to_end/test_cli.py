@@ -161,3 +161,24 @@ def test_tasks_check_fails_on_a_task_that_cannot_be_used(tmp_path: Path) -> None
 def test_help_names_examples_and_models_can_be_listed() -> None:
     assert "Examples" in cast_lens("run", "--help").stdout
     assert json.loads(cast_lens("models", "list", "--json").stdout)[0]["name"] == "smollm2-135m"
+
+
+def test_the_benchmark_measures_every_work_and_says_what_it_left_out(
+    tiny_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cast_lens.benchmark.bench.QUERIES", 8)
+    monkeypatch.setattr("cast_lens.benchmark.bench.MANY", 12)
+    monkeypatch.setattr("cast_lens.benchmark.bench.STARTS", 1)
+    done = cast_lens("bench", "--model", str(tiny_folder), "--repeats", "1", "--json")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    rows = {row["work"]: row for row in found["rows"]}
+    for name, row in rows.items():
+        if row["needed"] is not None and name != "extraction, demonstrations drawn":
+            # what passed the blocks is never below the floor's count
+            assert row["tokens"] >= row["needed"] * 0.99, name
+    extraction = rows["extraction, one demonstration set"]
+    assert extraction["ratio"] > 1
+    assert rows["Hugging Face, batched"]["ratio"] > 0
+    assert {curve["of"] for curve in found["curves"]} >= {"prompts", "blocks of a sweep"}
+    assert found["not_run"] == ["steering-vectors: needs the Python of an environment of its own"]

@@ -1,0 +1,108 @@
+"""What the machine and the model can do at best, and how the work is timed."""
+
+from __future__ import annotations
+
+import os
+import platform
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import torch
+
+from cast_lens.model.lens import Lens
+
+ROWS = 1024  # tokens in the matrix product that sets the rate
+PRODUCTS = 30
+PACKAGES = ("cast-lens", "torch", "transformers", "transformer-lens")
+
+
+def machine_facts(lens: Lens) -> dict[str, Any]:
+    """What a reader needs to judge the numbers."""
+    facts: dict[str, Any] = {
+        "processor": platform.processor() or platform.machine(),
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "device": str(lens.device),
+        "dtype": str(lens.dtype).removeprefix("torch."),
+        "python": platform.python_version(),
+    }
+    if lens.device.type == "cuda":
+        facts["gpu"] = torch.cuda.get_device_name(lens.device)
+    for name in PACKAGES:
+        try:
+            facts[name] = version(name)
+        except PackageNotFoundError:
+            facts[name] = "not installed"
+    return facts
+
+
+def seconds_of(work: Callable[[], object], repeats: int, device: torch.device) -> list[float]:
+    """Wall-clock seconds of each repeat; a GPU's queue is waited for."""
+    found = []
+    for _ in range(repeats):
+        _wait(device)
+        start = time.perf_counter()
+        work()
+        _wait(device)
+        found.append(time.perf_counter() - start)
+    return found
+
+
+def _wait(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def matmul_rate(lens: Lens, repeats: int = 5) -> float:
+    """Floating-point operations a second of the model's own MLP product, median of repeats."""
+    wide = int(getattr(lens.model.cfg, "d_mlp", None) or 4 * lens.d_model)
+    left = torch.randn(ROWS, lens.d_model, dtype=lens.dtype, device=lens.device)
+    right = torch.randn(lens.d_model, wide, dtype=lens.dtype, device=lens.device)
+
+    def products() -> None:
+        for _ in range(PRODUCTS):
+            left @ right
+
+    products()
+    seconds = statistics.median(seconds_of(products, repeats, lens.device))
+    return 2 * ROWS * lens.d_model * wide * PRODUCTS / seconds
+
+
+def block_parameters(lens: Lens) -> int:
+    """Parameters that every token is multiplied with: those of the blocks' matrices."""
+    seen = {id(p): p.numel() for p in lens.model.blocks.parameters() if p.ndim > 1}
+    return sum(seen.values())
+
+
+@dataclass
+class Passed:
+    """How many (row, token) places passed all blocks, as a mean over blocks, padding included."""
+
+    places: int = 0
+    blocks: int = 1
+
+    @property
+    def tokens(self) -> float:
+        """Tokens, each counted as the share of blocks it passed."""
+        return self.places / self.blocks
+
+
+@contextmanager
+def tokens_passed(lens: Lens) -> Iterator[Passed]:
+    """Count what passes the blocks inside."""
+    passed = Passed(blocks=len(lens.model.blocks))
+
+    def count(_module: Any, args: tuple[Any, ...]) -> None:
+        passed.places += args[0].shape[0] * args[0].shape[1]
+
+    handles = [block.register_forward_pre_hook(count) for block in lens.model.blocks]
+    try:
+        yield passed
+    finally:
+        for handle in handles:
+            handle.remove()

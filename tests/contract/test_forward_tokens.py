@@ -35,7 +35,7 @@ UNIQUE = 12 + (20 + 3 + 1) + (24 + 1 + 2) + 2
 
 @contextmanager
 def tokens_read(lens: Lens) -> Iterator[Counter[str]]:
-    """Counts (row, token) places that pass each block."""
+    """Counts (row, token) places that pass the embedding and each block."""
     read: Counter[str] = Counter()
 
     def hook_for(name: str) -> Any:
@@ -48,6 +48,7 @@ def tokens_read(lens: Lens) -> Iterator[Counter[str]]:
         block.register_forward_pre_hook(hook_for(f"block {layer}"))
         for layer, block in enumerate(lens.model.blocks)
     ]
+    handles.append(lens.model.embed.register_forward_pre_hook(hook_for("embedding")))
     try:
         yield read
     finally:
@@ -116,6 +117,7 @@ def test_a_variant_costs_one_token_from_its_own_block_up(case: Case) -> None:
     more = {name: steered[name] - plain[name] for name in plain}
     joined = 4 * len(prompts)
     assert more == {
+        "embedding": 0,
         "block 0": 0,
         "block 1": 0,
         **{f"block {layer}": joined for layer in range(2, lens.n_layers)},

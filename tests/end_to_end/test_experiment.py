@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from cast_lens.errors import ConfigError, RunError
+from cast_lens.experiment.arms import read_source
 from cast_lens.experiment.config import CastConfig, make_config
 from cast_lens.experiment.reading import readings
 from cast_lens.experiment.run import CastRun, run_cast
@@ -182,3 +183,15 @@ def test_too_many_shots_are_refused_before_any_forward_pass(
 ) -> None:
     with pytest.raises(ConfigError, match="Lower shots"):
         run_cast(config.model_copy(update={"shots": 30, "examples": 20}), known.lens)
+
+
+def test_a_fixed_demonstration_set_is_apart_from_what_the_vector_is_made_of(
+    planted_folder: Path, known: Planted
+) -> None:
+    settings = _settings(planted_folder, known) | {"demonstrations": "fixed", "layers": [LAYER]}
+    source = read_source(known.lens, make_config(settings), known.source)
+    assert len(source.shown) == 4
+    assert not {e.id for e in source.shown} & {e.id for e in source.chosen}
+    found = run_cast(make_config(settings), known.lens).result
+    assert found.find(known.target.name, "cast", known.source.name).metrics["acc,none"].value == 1
+    assert found.identity["scoring"] == "packed"

@@ -161,3 +161,24 @@ def test_half_precision_logits_are_normalised_in_float32() -> None:
     found = StepScores(logits[None, None]).of(0, sheet, ())
     total = sum(np.exp(one.logprob) for one in found.values())
     assert total == pytest.approx(1.0, abs=1e-6)
+
+
+@given(
+    answers=st.lists(
+        st.lists(st.integers(0, 3), min_size=1, max_size=5).map(tuple), min_size=1, unique=True
+    )
+)
+def test_the_tree_spells_every_answer_and_holds_every_beginning_once(
+    answers: list[Row],
+) -> None:
+    tree = Sheet((9, 9), tuple(answers)).tree
+
+    def spelt(node: int) -> Row:
+        return () if node == 0 else (*spelt(tree.parents[node - 1]), tree.ids[node - 1])
+
+    for answer, steps in zip(answers, tree.steps, strict=True):
+        assert tuple(token for _, token in steps) == answer
+        assert [spelt(node) for node, _ in steps] == [answer[:end] for end in range(len(answer))]
+    beginnings = {answer[:end] for answer in answers for end in range(1, len(answer))}
+    assert {spelt(node + 1) for node in range(len(tree.ids))} == beginnings
+    assert len(tree.ids) == len(beginnings)

@@ -11,7 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cast_lens.errors import PromptError
-from cast_lens.prompts.demonstrations import draw_demonstrations, item_generator, sample_examples
+from cast_lens.prompts.demonstrations import (
+    draw_demonstrations,
+    fixed_demonstrations,
+    item_generator,
+    sample_examples,
+)
 from cast_lens.prompts.prompt import Prompt, cross_task, few_shot, zero_shot
 from cast_lens.tasks.task import Example
 
@@ -123,6 +128,24 @@ def test_labels_are_balanced_while_the_pool_has_them(seed: int, k: int, colours:
     counts = sorted([*drawn.values(), *[0] * (colours - len(drawn))])
     assert sum(counts) == k
     assert counts[-1] - counts[0] <= 1
+
+
+@given(seed=st.integers(0, 1000), k=st.integers(1, 9), order=st.randoms(use_true_random=False))
+def test_a_fixed_set_depends_on_the_seed_only_and_is_balanced(
+    seed: int, k: int, order: random.Random
+) -> None:
+    shuffled = list(POOL)
+    order.shuffle(shuffled)
+    shown = fixed_demonstrations(POOL, k, seed)
+    assert fixed_demonstrations(shuffled, k, seed) == shown
+    counts = Counter(e.label for e in shown)
+    assert len({e.id for e in shown}) == k
+    assert max(counts.values()) - min(counts.get(e.label, 0) for e in POOL) <= 1
+
+
+def test_a_fixed_set_larger_than_the_pool_is_refused() -> None:
+    with pytest.raises(PromptError, match="21 demonstrations asked, 20 examples"):
+        fixed_demonstrations(POOL, 21, 0)
 
 
 def test_no_label_and_no_place_is_favoured() -> None:

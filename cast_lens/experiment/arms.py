@@ -9,75 +9,45 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from cast_lens.experiment.config import Arm, CastConfig
-from cast_lens.model.lens import Lens
-from cast_lens.prompts.demonstrations import (
-    draw_demonstrations,
-    fixed_demonstrations,
-    item_generator,
-    sample_examples,
-)
+from cast_lens.experiment.config import ARMS, Arm, CastConfig
+from cast_lens.experiment.sources import Source, demonstrations_for, fixed_set
+from cast_lens.prompts.demonstrations import item_generator
 from cast_lens.prompts.prompt import Prompt, cross_task, few_shot, zero_shot
-from cast_lens.steer.residual import read_residual
-from cast_lens.steer.states import ResidualStates
+from cast_lens.steer.injection import Rule
 from cast_lens.steer.vectors import SteeringVector, mean_state, mean_vector, placebo
 from cast_lens.tasks.task import Example, Task
 
+PromptArm = Callable[[CastConfig, Source | None, Task, Example], Prompt]
+VectorArm = Callable[["Made"], SteeringVector]
+
 
 @dataclass(frozen=True, eq=False)
-class Source:
-    """A source task, its chosen examples and their states.
+class Made:
+    """What one vector is made from.
 
     Attributes:
-        task: the source.
-        chosen: the examples the vector is a mean over.
-        shown: where its demonstrations come from: the chosen, or a fixed set apart from them.
-        few, zero: states at the last token of their few-shot and zero-shot prompts.
+        config: the settings.
+        source: its source.
+        sources: all sources of the run.
+        layer: its block.
+        draw: which of several draws.
     """
 
-    task: Task
-    chosen: tuple[Example, ...]
-    shown: tuple[Example, ...]
-    few: ResidualStates
-    zero: ResidualStates
+    config: CastConfig
+    source: Source
+    sources: Sequence[Source]
+    layer: int
+    draw: int
 
-
-def read_source(lens: Lens, config: CastConfig, task: Task) -> Source:
-    """Choose examples of a source at random and read their few-shot and zero-shot states."""
-    fixed = _fixed(config, task)
-    left = [e for e in task.train if e not in fixed]
-    chosen = tuple(sample_examples(left, min(config.examples, len(left)), config.seed))
-    shown = fixed or chosen
-    style = config.template
-    layers = config.layers_of(lens.n_layers)
-    few = [few_shot(task, e, _demonstrations(config, shown, e), template=style) for e in chosen]
-    zero = [zero_shot(task, e, template=style) for e in chosen]
-    return Source(
-        task=task,
-        chosen=chosen,
-        shown=shown,
-        few=read_residual(lens, few, layers=layers, description=f"{task.name}: few-shot states"),
-        zero=read_residual(lens, zero, layers=layers, description=f"{task.name}: zero-shot states"),
-    )
-
-
-def _fixed(config: CastConfig, task: Task) -> tuple[Example, ...]:
-    """The one set of demonstrations of a task, where the settings ask for one."""
-    if config.demonstrations == "drawn":
-        return ()
-    return fixed_demonstrations(task.train, config.shots, config.seed)
-
-
-def _demonstrations(
-    config: CastConfig, shown: Sequence[Example], query: Example
-) -> tuple[Example, ...]:
-    if config.demonstrations == "fixed":
-        return tuple(shown)
-    return draw_demonstrations(shown, query, config.shots, config.seed)
-
-
-PromptArm = Callable[[CastConfig, Source | None, Task, Example], Prompt]
-VectorArm = Callable[[CastConfig, Source, int, int], SteeringVector]
+    @property
+    def recipe(self) -> dict[str, str | int]:
+        """Facts to keep with the vector."""
+        return {
+            "source": self.source.task.name,
+            "source_fingerprint": self.source.task.fingerprint(),
+            "shots": self.config.shots,
+            "seed": self.config.seed,
+        }
 
 
 def _zero_shot(config: CastConfig, _source: Source | None, target: Task, query: Example) -> Prompt:
@@ -87,7 +57,7 @@ def _zero_shot(config: CastConfig, _source: Source | None, target: Task, query: 
 def _icl_in_task(
     config: CastConfig, _source: Source | None, target: Task, query: Example
 ) -> Prompt:
-    shown = _demonstrations(config, _fixed(config, target) or target.train, query)
+    shown = demonstrations_for(config, fixed_set(config, target) or target.train, query)
     return few_shot(target, query, shown, template=config.template)
 
 
@@ -95,30 +65,44 @@ def _icl_cross_task(
     config: CastConfig, source: Source | None, target: Task, query: Example
 ) -> Prompt:
     assert source is not None
-    shown = _demonstrations(config, source.shown, query)
+    shown = demonstrations_for(config, source.shown, query)
     return cross_task(source.task, target, query, shown, template=config.template)
 
 
-def _recipe(config: CastConfig, source: Source) -> dict[str, str | int]:
-    return {
-        "source": source.task.name,
-        "source_fingerprint": source.task.fingerprint(),
-        "shots": config.shots,
-        "seed": config.seed,
-    }
+def _cast(made: Made) -> SteeringVector:
+    return mean_vector(made.source.few, made.source.zero, made.layer, made.recipe)
 
 
-def _cast(config: CastConfig, source: Source, layer: int, _draw: int) -> SteeringVector:
-    return mean_vector(source.few, source.zero, layer, _recipe(config, source))
+def _few_only(made: Made) -> SteeringVector:
+    return mean_state(made.source.few, made.layer, made.recipe)
 
 
-def _few_only(config: CastConfig, source: Source, layer: int, _draw: int) -> SteeringVector:
-    return mean_state(source.few, layer, _recipe(config, source))
+def _mean_centred(made: Made) -> SteeringVector:
+    means = [mean_state(source.few, made.layer) for source in made.sources]
+    middle = sum(means[1:], means[0]) * (1 / len(means))
+    return mean_state(made.source.few, made.layer, made.recipe) - middle
 
 
-def _random_direction(config: CastConfig, source: Source, layer: int, draw: int) -> SteeringVector:
-    generator = item_generator(config.seed, "placebo", source.task.name, str(layer), str(draw))
-    return placebo(_cast(config, source, layer, 0), int(generator.integers(2**31)))
+def _task_vector(made: Made) -> SteeringVector:
+    return mean_state(made.source.altered["task_vector"], made.layer, made.recipe)
+
+
+def _altered(arm: Arm) -> VectorArm:
+    def make(made: Made) -> SteeringVector:
+        recipe = {**made.recipe, "demonstrations": arm}
+        return mean_vector(made.source.altered[arm], made.source.zero, made.layer, recipe)
+
+    return make
+
+
+def _random_direction(made: Made) -> SteeringVector:
+    keys = ("placebo", made.source.task.name, str(made.layer), str(made.draw))
+    generator = item_generator(made.config.seed, *keys)
+    return placebo(_cast(made), int(generator.integers(2**31)))
+
+
+def _opposite(made: Made) -> SteeringVector:
+    return -_cast(made)
 
 
 TARGET_ARMS: dict[Arm, PromptArm] = {"zero_shot": _zero_shot, "icl_in_task": _icl_in_task}
@@ -126,10 +110,31 @@ PAIR_ARMS: dict[Arm, PromptArm] = {"icl_cross_task": _icl_cross_task}
 VECTOR_ARMS: dict[Arm, VectorArm] = {
     "cast": _cast,
     "few_only": _few_only,
+    "mean_centred": _mean_centred,
+    "task_vector": _task_vector,
+    "shuffled_labels": _altered("shuffled_labels"),
+    "irrelevant_demos": _altered("irrelevant_demos"),
     "random_direction": _random_direction,
+    "opposite": _opposite,
 }
+assert {*TARGET_ARMS, *PAIR_ARMS, *VECTOR_ARMS} == set(ARMS)
 
 
-def draws(config: CastConfig, arm: str) -> int:
+def draws(config: CastConfig, arm: Arm) -> int:
     """How many vectors an arm draws: several placebos, one of everything else."""
     return config.random_directions if arm == "random_direction" else 1
+
+
+def written(config: CastConfig, arm: Arm) -> tuple[Rule, tuple[float, ...]]:
+    """By which rule and at which strengths an arm's vector is tried.
+
+    A task vector is a state that takes the place of another, so it has one strength.
+    """
+    return ("replace", (1.0,)) if arm == "task_vector" else (config.rule, config.strengths)
+
+
+def left_out(config: CastConfig, sources: int) -> dict[Arm, str]:
+    """Arms that the settings name but that cannot be run, each with the reason."""
+    if "mean_centred" in config.arms and sources < 2:
+        return {"mean_centred": "it needs two sources to have a mean to subtract"}
+    return {}

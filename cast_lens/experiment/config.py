@@ -7,7 +7,7 @@ import math
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
@@ -17,15 +17,20 @@ from cast_lens.prompts.prompt import Template
 from cast_lens.score.generation import MAX_NEW_TOKENS
 from cast_lens.steer.injection import Policy, Rule
 
-Arm = Literal["zero_shot", "icl_in_task", "icl_cross_task", "cast", "few_only", "random_direction"]
-ARMS: tuple[Arm, ...] = (
+Arm = Literal[
     "zero_shot",
     "icl_in_task",
     "icl_cross_task",
     "cast",
     "few_only",
+    "mean_centred",
+    "task_vector",
+    "shuffled_labels",
+    "irrelevant_demos",
     "random_direction",
-)
+    "opposite",
+]
+ARMS: tuple[Arm, ...] = get_args(Arm)
 COARSE_LAYERS = 8
 COARSE_DEPTHS = (0.3, 0.95)
 

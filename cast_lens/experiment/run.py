@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cast_lens.errors import ConfigError
-from cast_lens.experiment.arms import PAIR_ARMS, VECTOR_ARMS, read_source
+from cast_lens.experiment.arms import PAIR_ARMS, VECTOR_ARMS, left_out
 from cast_lens.experiment.config import CastConfig
 from cast_lens.experiment.record import CastResult
+from cast_lens.experiment.sources import read_source
 from cast_lens.experiment.target import ScoredArm, run_target
 from cast_lens.model.branches import can_branch
 from cast_lens.model.lens import Lens
@@ -91,6 +92,7 @@ def _run(
         for task in targets:
             found.append(run_target(lens, config, task, states))
             bar.update()
+    missing = [f"{arm}: left out, {why}." for arm, why in left_out(config, len(sources)).items()]
     arms = tuple(arm for target in found for arm in target.scored)
     identity = {
         "model": lens.name,
@@ -103,6 +105,6 @@ def _run(
         config=config,
         identity=identity,
         results=tuple(arm.result for arm in arms),
-        notes=tuple(note for target in found for note in target.notes),
+        notes=(*missing, *(note for target in found for note in target.notes)),
     )
     return CastRun(result, arms)

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 import torch
 
-from cast_lens.experiment.arms import VECTOR_ARMS, Source, draws
+from cast_lens.experiment.arms import VECTOR_ARMS, Made, draws, left_out, written
 from cast_lens.experiment.config import Arm, CastConfig
 from cast_lens.experiment.evaluate import DevScore, Questions, score_on_dev
 from cast_lens.experiment.record import Site
+from cast_lens.experiment.sources import Source
 from cast_lens.model.lens import Lens
 from cast_lens.steer.injection import Injection
 from cast_lens.steer.residual import read_residual
@@ -32,20 +33,24 @@ def trials(config: CastConfig, sources: Sequence[Source]) -> list[Trial]:
         Trial(source, arm, draw)
         for source in sources
         for arm in config.arms
-        if arm in VECTOR_ARMS
+        if arm in VECTOR_ARMS and arm not in left_out(config, len(sources))
         for draw in range(draws(config, arm))
     ]
 
 
-def _cells(lens: Lens, config: CastConfig, trial: Trial) -> list[Injection]:
+def _cells(
+    lens: Lens, config: CastConfig, trial: Trial, sources: Sequence[Source]
+) -> list[Injection]:
     make = VECTOR_ARMS[trial.arm]
+    rule, strengths = written(config, trial.arm)
     vectors = [
-        make(config, trial.source, layer, trial.draw) for layer in config.layers_of(lens.n_layers)
+        make(Made(config, trial.source, sources, layer, trial.draw))
+        for layer in config.layers_of(lens.n_layers)
     ]
     return [
-        Injection(vector, strength, policy=config.policy, rule=config.rule)
+        Injection(vector, strength, policy=config.policy, rule=rule)
         for vector in vectors
-        for strength in config.strengths
+        for strength in strengths
     ]
 
 
@@ -60,7 +65,8 @@ def choose_sites(
     Returns:
         For each trial the injection to use on test, and where it was found.
     """
-    grids = [_cells(lens, config, trial) for trial in asked]
+    sources = list(dict.fromkeys(trial.source for trial in asked))
+    grids = [_cells(lens, config, trial, sources) for trial in asked]
     name = dev.task.name
     scores = score_on_dev(
         lens, dev, [cell for grid in grids for cell in grid], description=f"{name}: search on dev"

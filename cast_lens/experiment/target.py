@@ -7,11 +7,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from cast_lens.errors import TaskError
-from cast_lens.experiment.arms import PAIR_ARMS, TARGET_ARMS, PromptArm, Source
+from cast_lens.experiment.arms import PAIR_ARMS, TARGET_ARMS, PromptArm
 from cast_lens.experiment.config import Arm, CastConfig
 from cast_lens.experiment.evaluate import ItemScore, Questions, evaluate
 from cast_lens.experiment.record import ArmResult, Site
 from cast_lens.experiment.search import Trial, choose_sites, trials
+from cast_lens.experiment.sources import Source
 from cast_lens.experiment.summary import compare, summarise
 from cast_lens.model.lens import Lens
 from cast_lens.model.tokens import fit_prompt

@@ -7,15 +7,17 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+import torch
 
 from cast_lens.errors import ConfigError, RunError
-from cast_lens.experiment.arms import read_source
-from cast_lens.experiment.config import CastConfig, make_config
+from cast_lens.experiment.config import ARMS, Arm, CastConfig, make_config
 from cast_lens.experiment.reading import readings
 from cast_lens.experiment.run import CastRun, run_cast
+from cast_lens.experiment.sources import ALTERED, read_source
 from cast_lens.experiment.store import check_out, load_run, save_run
 from cast_lens.experiment.target import evaluation_items
 from cast_lens.model.planted import LAYER, Planted
+from cast_lens.prompts.prompt import render_demonstration
 from cast_lens.steer.vectors import load_vectors
 from cast_lens.tasks.task import Example, Task
 
@@ -68,7 +70,9 @@ def test_the_chosen_block_holds_the_planted_direction(run: CastRun, known: Plant
 
 
 def test_controls_are_searched_as_widely_as_the_method(run: CastRun) -> None:
-    cells = {site.cells for arm in run.result.results for site in arm.sites}
+    # a task vector takes a state's place, so it has one strength
+    searched = [arm for arm in run.result.results if arm.arm != "task_vector"]
+    cells = {site.cells for arm in searched for site in arm.sites}
     assert len(cells) == 1
     placebos = [a for a in run.result.results if a.arm == "random_direction"]
     assert all(len(arm.sites) == run.result.config.random_directions for arm in placebos)
@@ -183,6 +187,80 @@ def test_too_many_shots_are_refused_before_any_forward_pass(
 ) -> None:
     with pytest.raises(ConfigError, match="Lower shots"):
         run_cast(config.model_copy(update={"shots": 30, "examples": 20}), known.lens)
+
+
+@pytest.fixture(scope="module")
+def every_arm(planted_folder: Path, known: Planted) -> CastRun:
+    settings = _settings(planted_folder, known) | {
+        "sources": [known.source.name, known.target.name],
+        "targets": [known.target.name],
+        "arms": list(ARMS),
+        "random_directions": 1,
+        "layers": [LAYER],
+    }
+    return run_cast(make_config(settings), known.lens)
+
+
+def test_every_arm_of_the_method_runs_on_the_same_items(every_arm: CastRun, known: Planted) -> None:
+    assert {arm.result.arm for arm in every_arm.arms} == set(ARMS)
+    ids = {tuple(item.doc_id for item in draw) for arm in every_arm.arms for draw in arm.items}
+    assert len(ids) == 1
+
+
+def test_the_controls_do_not_do_what_the_vector_does(every_arm: CastRun, known: Planted) -> None:
+    def acc(arm: str) -> float:
+        found = every_arm.result.find(known.target.name, arm, known.source.name)
+        return found.metrics["acc,none"].value
+
+    assert acc("cast") == 1
+    assert acc("task_vector") == 1
+    assert acc("opposite") == 0
+    assert acc("irrelevant_demos") < 0.5
+
+
+def test_the_arms_vectors_are_what_their_names_say(every_arm: CastRun, known: Planted) -> None:
+    made = {
+        (arm.result.arm, arm.result.source): arm.vectors[0] for arm in every_arm.arms if arm.vectors
+    }
+    mine, other = known.source.name, known.target.name
+    assert torch.equal(made["opposite", mine].direction, -made["cast", mine].direction)
+    # two sources: what is left of each is half their difference, one way and the other
+    centred = made["mean_centred", mine].direction, made["mean_centred", other].direction
+    half = (made["few_only", mine].direction - made["few_only", other].direction) / 2
+    assert torch.allclose(centred[0], half, atol=1e-5)
+    assert torch.allclose(centred[0], -centred[1], atol=1e-5)
+
+
+def test_a_mean_over_sources_needs_two(planted_folder: Path, known: Planted) -> None:
+    settings = _settings(planted_folder, known) | {"arms": ["mean_centred"], "layers": [LAYER]}
+    found = run_cast(make_config(settings), known.lens).result
+    assert found.notes[0] == (
+        "mean_centred: left out, it needs two sources to have a mean to subtract."
+    )
+
+
+@pytest.mark.parametrize("name", ["irrelevant_demos", "shuffled_labels"])
+def test_altered_demonstrations_keep_their_length_or_their_words(
+    name: Arm, known: Planted, planted_folder: Path
+) -> None:
+    config = make_config(_settings(planted_folder, known))
+    shown = known.source.train[:20]
+    told = ALTERED[name](known.lens, config, known.source, shown)
+    count = known.lens.tokenizer
+    for example in shown:
+        now = told[example.id]
+        if name == "shuffled_labels":
+            assert now.input == example.input
+        else:
+            assert now.input != example.input
+            before, after = (
+                len(count(render_demonstration(known.source, e))["input_ids"])
+                for e in (example, now)
+            )
+            assert after == before
+    if name == "shuffled_labels":
+        labels = sorted(e.label for e in shown)
+        assert sorted(told[e.id].label for e in shown) == labels
 
 
 def test_a_fixed_demonstration_set_is_apart_from_what_the_vector_is_made_of(

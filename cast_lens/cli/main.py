@@ -37,5 +37,5 @@ def main() -> None:
         to_terminal(f"cast-lens: {error}")
         sys.exit(2)
     except KeyboardInterrupt:
-        to_terminal("cast-lens: stopped; nothing half-written was left behind.")
+        to_terminal("cast-lens: stopped; nothing half-written was left, the same command goes on.")
         sys.exit(130)

@@ -69,8 +69,9 @@ def run(
 
     Block and strength are chosen on the target's dev items, for the controls as for the method,
     and every arm is scored once on the same test items. Settings come from the TOML file, then
-    from the command line.
+    from the command line. A run that was stopped goes on where it was with the same command.
     """
+    from cast_lens.experiment.cells import unfinished
     from cast_lens.experiment.config import read_config
     from cast_lens.experiment.run import run_cast
     from cast_lens.experiment.store import check_out, save_run
@@ -106,7 +107,9 @@ def run(
     else:
         _log_to_stderr()
         start = time.monotonic()
-        save_run(run_cast(settings, memory=memory), out, time.monotonic() - start)
+        with unfinished(out) as pieces:
+            found = run_cast(settings, memory=memory, pieces=pieces)
+            save_run(found, out, time.monotonic() - start)
     show(out, as_json=as_json)
 
 

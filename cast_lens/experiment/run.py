@@ -8,6 +8,7 @@ from pathlib import Path
 
 from cast_lens.errors import ConfigError
 from cast_lens.experiment.arms import PAIR_ARMS, VECTOR_ARMS, left_out
+from cast_lens.experiment.cells import Cells
 from cast_lens.experiment.config import CastConfig
 from cast_lens.experiment.record import CastResult
 from cast_lens.experiment.sources import read_source
@@ -28,13 +29,21 @@ class CastRun:
     arms: tuple[ScoredArm, ...]
 
 
-def run_cast(config: CastConfig, lens: Lens | None = None, *, memory: str | None = None) -> CastRun:
+def run_cast(
+    config: CastConfig,
+    lens: Lens | None = None,
+    *,
+    memory: str | None = None,
+    pieces: Path | None = None,
+) -> CastRun:
     """Run CAST and its comparison arms.
 
     Args:
         config: the settings.
         lens: a loaded model to use; `config.model` is loaded when None.
-        memory: what a batch may take, as ``4GB``; changes no number. See `load_lens`.
+        memory: what a batch may take, as ``4GB``; see `load_lens`.
+        pieces: folder that keeps finished pieces, so that a run that was killed goes on from
+            there; see `unfinished`.
 
     Raises:
         CastLensError: when a task, the model or a setting is unusable.
@@ -52,7 +61,8 @@ def run_cast(config: CastConfig, lens: Lens | None = None, *, memory: str | None
     )
     for layer in config.layers_of(lens.n_layers):
         lens.hook_name(layer)
-    return _run(lens, config, sources, targets)
+    digests = {task.name: task.fingerprint() for task in [*sources, *targets]}
+    return _run(lens, config, sources, targets, Cells(pieces, lens, config, digests))
 
 
 def _check_sizes(config: CastConfig, sources: Sequence[Task], targets: Sequence[Task]) -> None:
@@ -79,18 +89,22 @@ def _check_sizes(config: CastConfig, sources: Sequence[Task], targets: Sequence[
 
 
 def _run(
-    lens: Lens, config: CastConfig, sources: Sequence[Task], targets: Sequence[Task]
+    lens: Lens,
+    config: CastConfig,
+    sources: Sequence[Task],
+    targets: Sequence[Task],
+    cells: Cells,
 ) -> CastRun:
     paired = any(arm in VECTOR_ARMS or arm in PAIR_ARMS for arm in config.arms)
     used = sources if paired else ()
     with progress_bar(len(used) + len(targets), "whole run", unit="stage") as bar:
         states = []
         for task in used:
-            states.append(read_source(lens, config, task))
+            states.append(read_source(lens, config, task, cells))
             bar.update()
         found = []
         for task in targets:
-            found.append(run_target(lens, config, task, states))
+            found.append(run_target(lens, config, task, states, cells))
             bar.update()
     missing = [f"{arm}: left out, {why}." for arm, why in left_out(config, len(sources)).items()]
     arms = tuple(arm for target in found for arm in target.scored)

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
+from pydantic import TypeAdapter
 
 from cast_lens.experiment.arms import VECTOR_ARMS, Made, draws, left_out, written
+from cast_lens.experiment.cells import Cells
 from cast_lens.experiment.config import Arm, CastConfig
 from cast_lens.experiment.evaluate import DevScore, Questions, score_on_dev
 from cast_lens.experiment.record import Site
@@ -16,6 +18,8 @@ from cast_lens.model.lens import Lens
 from cast_lens.steer.injection import Injection
 from cast_lens.steer.residual import read_residual
 from cast_lens.steer.states import ResidualStates
+
+DEV_SCORES = TypeAdapter(list[DevScore])
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +59,7 @@ def _cells(
 
 
 def choose_sites(
-    lens: Lens, config: CastConfig, dev: Questions, asked: Sequence[Trial]
+    lens: Lens, config: CastConfig, dev: Questions, asked: Sequence[Trial], cells: Cells
 ) -> list[tuple[Injection, Site]]:
     """Search every block and strength on dev, for each trial alike, and take the best.
 
@@ -68,14 +72,15 @@ def choose_sites(
     sources = list(dict.fromkeys(trial.source for trial in asked))
     grids = [_cells(lens, config, trial, sources) for trial in asked]
     name = dev.task.name
-    scores = score_on_dev(
-        lens, dev, [cell for grid in grids for cell in grid], description=f"{name}: search on dev"
+    every = [cell for grid in grids for cell in grid]
+    search, reading = f"{name}: search on dev", f"{name}: dev states"
+    scores = cells.values(
+        search, DEV_SCORES, lambda: score_on_dev(lens, dev, every, description=search)
     )
-    states = read_residual(
-        lens,
-        dev.prompts,
-        layers=config.layers_of(lens.n_layers),
-        description=f"{name}: dev states",
+    layers = config.layers_of(lens.n_layers)
+    states = cells.states(
+        reading,
+        lambda: read_residual(lens, dev.prompts, layers=layers, description=reading),
     )
     found = []
     for grid in grids:

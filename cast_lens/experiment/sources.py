@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from cast_lens.experiment.cells import Cells
 from cast_lens.experiment.config import Arm, CastConfig
 from cast_lens.model.lens import Lens
 from cast_lens.model.random_words import random_words
@@ -44,7 +45,7 @@ class Source:
     altered: Mapping[Arm, ResidualStates]
 
 
-def read_source(lens: Lens, config: CastConfig, task: Task) -> Source:
+def read_source(lens: Lens, config: CastConfig, task: Task, cells: Cells) -> Source:
     """Choose examples of a source at random and read the states that the arms ask for."""
     fixed = fixed_set(config, task)
     left = [e for e in task.train if e not in fixed]
@@ -53,7 +54,10 @@ def read_source(lens: Lens, config: CastConfig, task: Task) -> Source:
 
     def read(name: str, prompts: Sequence[Prompt]) -> ResidualStates:
         layers = config.layers_of(lens.n_layers)
-        return read_residual(lens, prompts, layers=layers, description=f"{task.name}: {name}")
+        what = f"{task.name}: {name}"
+        return cells.states(
+            what, lambda: read_residual(lens, prompts, layers=layers, description=what)
+        )
 
     def few(told: Mapping[str, Example], queries: Sequence[Example]) -> list[Prompt]:
         return [

@@ -6,8 +6,11 @@ import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from pydantic import TypeAdapter
+
 from cast_lens.errors import TaskError
 from cast_lens.experiment.arms import PAIR_ARMS, TARGET_ARMS, PromptArm
+from cast_lens.experiment.cells import Cells
 from cast_lens.experiment.config import Arm, CastConfig
 from cast_lens.experiment.evaluate import ItemScore, Questions, evaluate
 from cast_lens.experiment.record import ArmResult, Site
@@ -22,6 +25,7 @@ from cast_lens.steer.injection import Injection
 from cast_lens.steer.vectors import SteeringVector
 from cast_lens.tasks.task import Example, Split, Task
 
+ITEM_SCORES = TypeAdapter(list[tuple[ItemScore, ...]])
 log = logging.getLogger("cast_lens")
 EVALUATED: tuple[Split, ...] = ("dev", "test")
 SHOWN = 5
@@ -69,21 +73,25 @@ class Arms:
     notes: tuple[str, ...]
 
 
-def run_target(lens: Lens, config: CastConfig, task: Task, sources: Sequence[Source]) -> Arms:
+def run_target(
+    lens: Lens, config: CastConfig, task: Task, sources: Sequence[Source], cells: Cells
+) -> Arms:
     """Search on the target's dev items, then score every arm once on its test items.
 
     All arms that read the zero-shot prompt are scored in one call, so that it is read once.
     Cross-task demonstrations of the target itself would repeat `icl_in_task` and are left out.
     """
     asked = trials(config, sources)
-    found = choose_sites(lens, config, _questions(config, task, "dev"), asked) if asked else []
+    dev = _questions(config, task, "dev")
+    found = choose_sites(lens, config, dev, asked, cells) if asked else []
     test = _questions(config, task, "test")
-    steered = evaluate(
-        lens,
-        test,
-        [None, *(injection for injection, _ in found)],
-        max_new_tokens=config.max_new_tokens,
-        description=f"{task.name}: zero-shot and steered",
+    variants = [None, *(injection for injection, _ in found)]
+    what = f"{task.name}: zero-shot and steered"
+    most = config.max_new_tokens
+    steered = cells.values(
+        what,
+        ITEM_SCORES,
+        lambda: evaluate(lens, test, variants, max_new_tokens=most, description=what),
     )
     baseline = _scored(task, _Outcome("zero_shot", None, (steered[0],)), None)
     scored = [baseline]
@@ -91,7 +99,7 @@ def run_target(lens: Lens, config: CastConfig, task: Task, sources: Sequence[Sou
         if name in config.arms and name != "zero_shot":
             for source in sources if name in PAIR_ARMS else (None,):
                 if source is None or source.task.name != task.name:
-                    outcome = _prompt_arm(lens, config, test, (name, build, source))
+                    outcome = _prompt_arm(lens, config, test, (name, build, source), cells)
                     scored.append(_scored(task, outcome, baseline))
     scored += _vector_arms(task, asked, found, steered[1:], baseline)
     return Arms(tuple(scored), tuple(_left_out(task)))
@@ -121,6 +129,7 @@ def _prompt_arm(
     config: CastConfig,
     test: Questions,
     arm: tuple[Arm, PromptArm, Source | None],
+    cells: Cells,
 ) -> _Outcome:
     name, build, source = arm
     full = [build(config, source, test.task, example) for example in test.items]
@@ -130,12 +139,13 @@ def _prompt_arm(
         for before, after in zip(full, prompts, strict=True)
     )
     origin = f" <- {source.task.name}" if source else ""
-    items = evaluate(
-        lens,
-        replace(test, prompts=prompts),
-        [None],
-        max_new_tokens=config.max_new_tokens,
-        description=f"{test.task.name}{origin}: {name}",
+    what = f"{test.task.name}{origin}: {name}"
+    asked = replace(test, prompts=prompts)
+    most = config.max_new_tokens
+    items = cells.values(
+        what,
+        ITEM_SCORES,
+        lambda: evaluate(lens, asked, [None], max_new_tokens=most, description=what),
     )
     return _Outcome(name, source, (items[0],), dropped=dropped)
 

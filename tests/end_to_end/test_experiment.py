@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pkgutil
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 import torch
 
 from cast_lens.errors import ConfigError, RunError
+from cast_lens.experiment.cells import Cells, unfinished
 from cast_lens.experiment.config import ARMS, Arm, CastConfig, make_config
 from cast_lens.experiment.reading import readings
 from cast_lens.experiment.run import CastRun, run_cast
@@ -267,9 +269,97 @@ def test_a_fixed_demonstration_set_is_apart_from_what_the_vector_is_made_of(
     planted_folder: Path, known: Planted
 ) -> None:
     settings = _settings(planted_folder, known) | {"demonstrations": "fixed", "layers": [LAYER]}
-    source = read_source(known.lens, make_config(settings), known.source)
+    config = make_config(settings)
+    source = read_source(known.lens, config, known.source, Cells(None, known.lens, config, {}))
     assert len(source.shown) == 4
     assert not {e.id for e in source.shown} & {e.id for e in source.chosen}
     found = run_cast(make_config(settings), known.lens).result
     assert found.find(known.target.name, "cast", known.source.name).metrics["acc,none"].value == 1
     assert found.identity["scoring"] == "packed"
+
+
+class Killed(BaseException):
+    """As if the process had been killed."""
+
+
+def _bytes_of(run: CastRun) -> bytes:
+    items = [draw for arm in run.arms for draw in arm.items]
+    return run.result.model_dump_json().encode() + repr(items).encode()
+
+
+@pytest.mark.parametrize("calls", [1, 3, 5, 7])
+def test_a_run_killed_anywhere_goes_on_and_ends_byte_for_byte_the_same(
+    run: CastRun,
+    config: CastConfig,
+    known: Planted,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    calls: int,
+) -> None:
+    asked: list[str] = []
+
+    def killing(real: Any) -> Any:
+        def work(*args: Any, **options: Any) -> Any:
+            if len(asked) == calls:
+                raise Killed
+            asked.append(options["description"])
+            return real(*args, **options)
+
+        return work
+
+    with monkeypatch.context() as patched:
+        for place in ("search.score_on_dev", "sources.read_residual", "target.evaluate"):
+            name = f"cast_lens.experiment.{place}"
+            patched.setattr(name, killing(pkgutil.resolve_name(name)))
+        with pytest.raises(Killed), unfinished(tmp_path / "run") as pieces:
+            run_cast(config, known.lens, pieces=pieces)
+    done = set(asked)
+    asked.clear()
+    with monkeypatch.context() as patched:
+        for place in ("search.score_on_dev", "sources.read_residual", "target.evaluate"):
+            name = f"cast_lens.experiment.{place}"
+            patched.setattr(name, _noting(pkgutil.resolve_name(name), asked))
+        with unfinished(tmp_path / "run") as pieces:
+            again = run_cast(config, known.lens, pieces=pieces)
+    assert not done & set(asked)
+    assert _bytes_of(again) == _bytes_of(run)
+    assert not (tmp_path / "run.unfinished").exists()
+
+
+def _noting(real: Any, asked: list[str]) -> Any:
+    def work(*args: Any, **options: Any) -> Any:
+        asked.append(options["description"])
+        return real(*args, **options)
+
+    return work
+
+
+def test_two_processes_do_not_work_on_one_run(tmp_path: Path) -> None:
+    with (
+        unfinished(tmp_path / "run"),
+        pytest.raises(RunError, match="another process"),
+        unfinished(tmp_path / "run"),
+    ):
+        pass
+
+
+def test_what_a_killed_process_left_half_written_is_swept(tmp_path: Path) -> None:
+    stray = tmp_path / ".run.abc"
+    stray.mkdir()
+    (stray / "results.json").write_text("{")
+    other = tmp_path / ".runs.abc"
+    other.mkdir()
+    with unfinished(tmp_path / "run") as pieces:
+        half = pieces / ".0123.json.x1y2"
+        half.write_text("[")
+    assert not stray.exists()
+    assert other.exists()
+
+
+def test_a_cut_off_piece_is_made_again(
+    run: CastRun, config: CastConfig, known: Planted, tmp_path: Path
+) -> None:
+    run_cast(config, known.lens, pieces=tmp_path)
+    for path in tmp_path.iterdir():
+        path.write_bytes(path.read_bytes()[:40])
+    assert _bytes_of(run_cast(config, known.lens, pieces=tmp_path)) == _bytes_of(run)

@@ -1,0 +1,135 @@
+"""Finished pieces of a run, kept by content, so that a killed run goes on where it was."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+from filelock import FileLock, Timeout
+from pydantic import TypeAdapter, ValidationError
+
+from cast_lens.errors import RunError
+from cast_lens.experiment.config import CastConfig
+from cast_lens.files import fingerprint, whole_file
+from cast_lens.model.lens import Lens
+from cast_lens.steer.identity import identity_of
+from cast_lens.steer.states import ResidualStates
+
+log = logging.getLogger("cast_lens")
+T = TypeVar("T")
+
+
+class Cells:
+    """Pieces under one lens and one set of settings.
+
+    A piece is computed once: the next run with the same model, settings and tasks reads it. Numbers
+    are written so that they come back bit for bit.
+
+    Args:
+        folder: where pieces are kept; nowhere when None.
+        lens: the model.
+        config: the settings.
+        tasks: fingerprints of all tasks by name.
+    """
+
+    def __init__(
+        self, folder: Path | None, lens: Lens, config: CastConfig, tasks: dict[str, str]
+    ) -> None:
+        self._folder = folder
+        self._identity = identity_of(lens, config.template)
+        self._base = {
+            "identity": self._identity.model_dump(exclude={"model"}),
+            "backend": lens.backend,
+            "config": config.model_dump(mode="json", exclude={"model", "tasks", "device"}),
+            "tasks": tasks,
+        }
+
+    def _path(self, name: str, suffix: str) -> Path | None:
+        if self._folder is None:
+            return None
+        return self._folder / f"{fingerprint({**self._base, 'piece': name})}.{suffix}"
+
+    def values(self, name: str, kind: TypeAdapter[T], compute: Callable[[], T]) -> T:
+        """A piece that is JSON.
+
+        Args:
+            name: what it is, unique within the run.
+            kind: its type.
+            compute: makes it when it is not there.
+        """
+        path = self._path(name, "json")
+        if path is None:
+            return compute()
+        try:
+            return kind.validate_json(path.read_bytes())
+        except (FileNotFoundError, ValidationError):
+            found = compute()
+        with whole_file(path) as temporary:
+            temporary.write_bytes(kind.dump_json(found))
+        return found
+
+    def states(self, name: str, compute: Callable[[], ResidualStates]) -> ResidualStates:
+        """A piece that is states."""
+        from safetensors import SafetensorError, safe_open
+        from safetensors.torch import save_file
+
+        path = self._path(name, "safetensors")
+        if path is None:
+            return compute()
+        try:
+            with safe_open(path, framework="pt") as stream:
+                about = _ABOUT.validate_json(stream.metadata()["about"])
+                return ResidualStates(
+                    stream.get_tensor("values"), about[0], about[1], self._identity
+                )
+        except (FileNotFoundError, SafetensorError, ValidationError):
+            found = compute()
+        about_text = _ABOUT.dump_json((found.layers, found.query_ids)).decode()
+        with whole_file(path) as temporary:
+            save_file({"values": found.values}, temporary, metadata={"about": about_text})
+        return found
+
+
+_ABOUT: TypeAdapter[tuple[tuple[int, ...], tuple[str, ...]]] = TypeAdapter(
+    tuple[tuple[int, ...], tuple[str, ...]]
+)
+
+
+@contextmanager
+def unfinished(out: Path) -> Iterator[Path]:
+    """The folder beside a run folder that holds its pieces until it is whole.
+
+    It stays when the block is left by an error, so that the same command goes on from there.
+
+    Raises:
+        RunError: when another process is at work on the same run, or the place is not writable.
+    """
+    folder = out.with_name(f"{out.name}.unfinished")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / "lock", timeout=0)
+        with lock:
+            _sweep(out, folder)
+            yield folder
+            shutil.rmtree(folder)
+    except Timeout:
+        raise RunError(
+            f"{out}: another process is at work on this run.",
+            "Wait for it, or choose another --out.",
+        ) from None
+    except OSError as error:
+        raise RunError(f"{folder}: cannot be written ({error.strerror or error}).") from error
+
+
+def _sweep(out: Path, folder: Path) -> None:
+    """Remove what a killed process left half-written."""
+    kept = sum(1 for path in folder.iterdir() if path.suffix in {".json", ".safetensors"})
+    if kept:
+        log.info("going on with %s: %d pieces are there already", out, kept)
+    for place, pattern in ((out.parent, f".{out.name}.*"), (folder, ".*.*.*")):
+        for stray in place.glob(pattern):
+            shutil.rmtree(stray) if stray.is_dir() else stray.unlink()

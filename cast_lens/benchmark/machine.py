@@ -9,16 +9,15 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import torch
 
+from cast_lens.experiment.store import versions
 from cast_lens.model.lens import Lens
 
 ROWS = 1024  # tokens in the matrix product that sets the rate
 PRODUCTS = 30
-PACKAGES = ("cast-lens", "torch", "transformers", "transformer-lens")
 
 
 def machine_facts(lens: Lens) -> dict[str, Any]:
@@ -29,15 +28,10 @@ def machine_facts(lens: Lens) -> dict[str, Any]:
         "threads": torch.get_num_threads(),
         "device": str(lens.device),
         "dtype": str(lens.dtype).removeprefix("torch."),
-        "python": platform.python_version(),
+        **versions(),
     }
     if lens.device.type == "cuda":
         facts["gpu"] = torch.cuda.get_device_name(lens.device)
-    for name in PACKAGES:
-        try:
-            facts[name] = version(name)
-        except PackageNotFoundError:
-            facts[name] = "not installed"
     return facts
 
 

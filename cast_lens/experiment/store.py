@@ -22,7 +22,8 @@ PACKAGES = ("cast-lens", "torch", "transformers", "transformer-lens", "numpy", "
 RESULTS, MANIFEST = "results.json", "manifest.json"
 
 
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
+    """Versions of Python and of the packages that decide numbers."""
     found = {"python": platform.python_version()}
     for name in PACKAGES:
         try:
@@ -77,7 +78,7 @@ def save_run(run: CastRun, folder: Path, seconds: float) -> None:
     }
     manifest = {
         "identity": run.result.identity,
-        "versions": _versions(),
+        "versions": versions(),
         "command": sys.argv,
         "machine": platform.platform(),
         "seconds": round(seconds, 1),

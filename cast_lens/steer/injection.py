@@ -7,9 +7,10 @@ model's output is bitwise unchanged.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal, get_args
 
 import torch
@@ -135,18 +136,20 @@ def injected(lens: Lens, variant: Variant, where: Where) -> Iterator[None]:
         HookError: when a hook did not fire although the block ended well.
     """
 
-    def edit_for(layer: int) -> Edit:
-        def edit(states: Tensor) -> Tensor:
-            for injection in variant:
-                if injection.vector.layer == layer:
-                    states = write(states, where(injection.policy, states), injection)
-            return states
+    def edit(layer: int, states: Tensor) -> Tensor:
+        for injection in variant:
+            if injection.vector.layer == layer:
+                states = write(states, where(injection.policy, states), injection)
+        return states
 
-        return edit
-
-    layers = {injection.vector.layer for injection in variant}
-    with hooked(lens, {layer: edit_for(layer) for layer in layers}):
+    with hooked(lens, _by_layer(variant, edit)):
         yield
+
+
+def _by_layer(
+    injections: Iterable[Injection], edit: Callable[[int, Tensor], Tensor]
+) -> dict[int, Edit]:
+    return {i.vector.layer: partial(edit, i.vector.layer) for i in injections}
 
 
 @contextmanager
@@ -166,19 +169,15 @@ def injected_by_row(
         for injection in variant:
             rows.setdefault(injection, []).append(row)
 
-    def edit_for(layer: int) -> Edit:
-        def edit(states: Tensor) -> Tensor:
-            states = states.clone()
-            for injection, which in rows.items():
-                if injection.vector.layer == layer:
-                    at = places(injection.policy, tokens, prompt_last)[which]
-                    states[which] = write(states[which], at, injection)
-            return states
+    def edit(layer: int, states: Tensor) -> Tensor:
+        states = states.clone()
+        for injection, which in rows.items():
+            if injection.vector.layer == layer:
+                at = places(injection.policy, tokens, prompt_last)[which]
+                states[which] = write(states[which], at, injection)
+        return states
 
-        return edit
-
-    layers = {injection.vector.layer for injection in rows}
-    with hooked(lens, {layer: edit_for(layer) for layer in layers}):
+    with hooked(lens, _by_layer(rows, edit)):
         yield
 
 

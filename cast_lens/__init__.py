@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from cast_lens.analysis.estimates import Estimate as Estimate
+    from cast_lens.analysis.selection.choice import Selection as Selection
+    from cast_lens.analysis.selection.choice import select_examples as select_examples
     from cast_lens.errors import CastLensError as CastLensError
     from cast_lens.experiment.config import CastConfig as CastConfig
     from cast_lens.experiment.config import make_config as make_config
@@ -57,6 +59,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "analysis.estimates": "Estimate",
+    "analysis.selection.choice": "Selection select_examples",
     "errors": "CastLensError",
     "experiment.config": "CastConfig make_config read_config",
     "experiment.record": "CastResult",

@@ -35,6 +35,10 @@ class VectorError(CastLensError):
     """A steering vector is malformed or belongs to another model."""
 
 
+class SelectionError(CastLensError):
+    """A choice of examples was asked that the pool or the settings do not allow."""
+
+
 class HookError(CastLensError):
     """A hook did not do what it was placed for."""
 

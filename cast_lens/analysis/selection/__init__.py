@@ -1,0 +1,1 @@
+"""Choosing examples from a pool that are influential and unlike one another."""

@@ -107,7 +107,7 @@ def run_bench(
         lens: the model.
         model: what `load_lens` was given, for the peers.
         task: where prompts come from.
-        repeats: of each work; medians are reported.
+        repeats: of each work, medians are reported; half as many of peers and curves.
         steering_vectors_python: the interpreter of an environment with steering-vectors.
 
     Raises:
@@ -115,6 +115,7 @@ def run_bench(
     """
     given, many = material(task, QUERIES), material(task, MANY)
     todo = works(lens, given, many)
+    fewer = max(1, repeats // 2)
     others = peers(lens, plain_model(lens, model), given, todo[-1].name)
     rates, rows = [matmul_rate(lens)], []
     with progress_bar(len(todo) + len(others) + 2, "benchmark", unit="work") as bar:
@@ -123,12 +124,12 @@ def run_bench(
             rates.append(matmul_rate(lens))
             bar.update()
         for peer in others:
-            rows += [] if peer.reason else [_peer(lens, peer, repeats)]
+            rows += [] if peer.reason else [_peer(lens, peer, fewer)]
             bar.update()
         if steering_vectors_python is not None:
-            rows.append(_steering_vectors(steering_vectors_python, model, given, repeats))
+            rows.append(_steering_vectors(steering_vectors_python, model, given, fewer))
         bar.update()
-        curves = growth(lens, given, repeats)
+        curves = growth(lens, given, fewer)
         bar.update()
     skipped = [f"{peer.name}: {peer.reason}" for peer in others if peer.reason]
     if steering_vectors_python is None:

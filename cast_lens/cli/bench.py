@@ -23,7 +23,9 @@ def bench(
     task: Annotated[
         Path | None, typer.Option(help="Folder of one task; a bundled one if left out.")
     ] = None,
-    repeats: Annotated[int, typer.Option(min=1, help="Of each work; medians count.")] = 3,
+    repeats: Annotated[
+        int, typer.Option(min=1, help="Of each work, half of peers; medians count.")
+    ] = 3,
     device: Annotated[str | None, typer.Option(help="cpu, cuda, ...")] = None,
     dtype: Annotated[str, typer.Option(help="float32, bfloat16 or float16.")] = "float32",
     steering_vectors: Annotated[

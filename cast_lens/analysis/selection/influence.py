@@ -16,7 +16,7 @@ def influences(edges: csr_array, gamma: float, steps: int) -> Float[np.ndarray, 
     What flows into i when every example starts with 1, hands it to its neighbours by weight at
     each of T steps, and a share gamma of it is kept.
 
-    Source: this project's METHOD, section 3; the paper (arXiv 2507.13236) names gamma only.
+    Source: the paper (arXiv 2507.13236) names gamma; that it weighs diffusion steps is our reading.
 
     Args:
         edges: P, shape (example, example), i's row its neighbours' weights.

@@ -23,6 +23,7 @@ from cast_lens.benchmark.machine import (
 )
 from cast_lens.benchmark.peers import EXTRACTION, Peer, peers, steering_vectors
 from cast_lens.benchmark.works import Material, Work, material, works
+from cast_lens.errors import RunError
 from cast_lens.model.catalog import CATALOG, named_model
 from cast_lens.model.lens import Lens
 from cast_lens.progress import progress_bar
@@ -109,15 +110,13 @@ def run_bench(
         task: where prompts come from.
         repeats: of each work, medians are reported; half as many of peers and curves.
         steering_vectors_python: the interpreter of an environment with steering-vectors.
-
-    Raises:
-        RunError: when that interpreter does not run it.
     """
     given, many = material(task, QUERIES), material(task, MANY)
     todo = works(lens, given, many)
     fewer = max(1, repeats // 2)
     others = peers(lens, plain_model(lens, model), given, todo[-1].name)
     rates, rows = [matmul_rate(lens)], []
+    skipped = [f"{peer.name}: {peer.reason}" for peer in others if peer.reason]
     with progress_bar(len(todo) + len(others) + 2, "benchmark", unit="work") as bar:
         for work in todo:
             rows.append(_worked(lens, work, repeats))
@@ -127,11 +126,14 @@ def run_bench(
             rows += [] if peer.reason else [_peer(lens, peer, fewer)]
             bar.update()
         if steering_vectors_python is not None:
-            rows.append(_steering_vectors(steering_vectors_python, model, given, fewer))
+            # tried after all else, and what it says must not cost what was measured
+            try:
+                rows.append(_steering_vectors(steering_vectors_python, model, given, fewer))
+            except RunError as error:
+                skipped.append(f"steering-vectors: {error}")
         bar.update()
         curves = growth(lens, given, fewer)
         bar.update()
-    skipped = [f"{peer.name}: {peer.reason}" for peer in others if peer.reason]
     if steering_vectors_python is None:
         skipped.append("steering-vectors: needs the Python of an environment of its own")
     rows = _with_ratios(lens, rows, todo, statistics.median(rates))

@@ -14,11 +14,12 @@ def main() -> None:
     """Run the job."""
     import torch
     from steering_vectors import train_steering_vector
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast
 
     job = json.load(sys.stdin)
     torch.set_num_threads(job["threads"])
-    tokenizer = AutoTokenizer.from_pretrained(job["model"])
+    # a folder written by transformers 5 names a class that 4 does not know
+    tokenizer = PreTrainedTokenizerFast.from_pretrained(job["model"])
     tokenizer.pad_token = tokenizer.pad_token or tokenizer.eos_token
     tokenizer.padding_side = "left"
     model = AutoModelForCausalLM.from_pretrained(job["model"], torch_dtype=torch.float32).eval()

@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from cast_lens.cli import bench, models, prompts, run, tasks
+from cast_lens.cli import bench, evidence, models, prompts, run, tasks
 from cast_lens.cli.output import to_terminal
 from cast_lens.errors import CastLensError
 
@@ -25,6 +25,8 @@ app.add_typer(tasks.app, name="tasks")
 app.command("prompts", epilog=prompts.EXAMPLES)(prompts.prompts)
 app.command("run", epilog=run.RUN_EXAMPLES)(run.run)
 app.command("bench", epilog=bench.EXAMPLES)(bench.bench)
+app.command("compare", epilog=evidence.COMPARE_EXAMPLES)(evidence.compare)
+app.command("validate", epilog=evidence.VALIDATE_EXAMPLES)(evidence.validate)
 app.command("show", epilog=run.SHOW_EXAMPLES)(run.show)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from rich.table import Table
+
 from cast_lens.analysis.estimates import Estimate
 from cast_lens.cli.output import plain_table, print_line, print_table
 from cast_lens.experiment.reading import readings
@@ -22,7 +24,10 @@ KEY = (
     "accuracy: the likeliest label is right; for free answers, an accepted answer is the greedy "
     "choice.  generated: exact match of the greedy text; valid: it is one of the task's answers.\n"
     "[ ]: 95 % intervals (Wilson; paired bootstrap for differences).  cells: block-strength pairs "
-    "searched on dev, for controls as for the method; dose: norm written / norm of the state."
+    "searched on dev, for controls as for the method; dose: norm written / norm of the state.\n"
+    "p: exact McNemar, or sign flips where an arm is a mean over draws; Holm: over the comparisons "
+    "planned for one source.  helped, harmed: items.  could have seen: the smallest difference "
+    "found with power 0.8."
 )
 
 
@@ -59,6 +64,27 @@ def _row(result: ArmResult) -> list[str]:
     ]
 
 
+def _planned(result: CastResult, target: str) -> Table:
+    """The method against what it must beat."""
+    columns = ("cast of", "against", ">difference", ">p", ">p, Holm", ">helped", ">harmed")
+    table = plain_table("", *columns, ">could have seen")
+    for one in result.planned:
+        if one.target == target:
+            found = one.comparison
+            least = found.smallest_detectable
+            table.add_row(
+                one.source,
+                one.against,
+                _difference(found.difference),
+                f"{found.p:.3f}",
+                f"{one.adjusted_p:.3f}",
+                str(found.helped),
+                str(found.harmed),
+                "-" if least is None else f"{least:.2f}",
+            )
+    return table
+
+
 def print_run(result: CastResult) -> None:
     """Print a run: a table a target, the key, what it means, and what was left out."""
     for target in result.config.targets:
@@ -68,6 +94,9 @@ def print_run(result: CastResult) -> None:
                 table.add_row(*_row(one))
         print_table(table)
         print_line()
+        if any(one.target == target for one in result.planned):
+            print_table(_planned(result, target))
+            print_line()
     print_line(KEY)
     print_line()
     for sentence in readings(result):

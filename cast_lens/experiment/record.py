@@ -6,10 +6,11 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from cast_lens.analysis.comparisons import Comparison
 from cast_lens.analysis.estimates import Estimate
 from cast_lens.experiment.config import Arm, CastConfig
 
-SCHEMA = "cast_lens.results.1"
+SCHEMA = "cast_lens.results.2"
 
 
 class Site(BaseModel):
@@ -55,6 +56,23 @@ class ArmResult(BaseModel):
     dropped_demonstrations: int
 
 
+class Planned(BaseModel):
+    """`cast` against one other arm on the same items: a comparison planned before the run.
+
+    Attributes:
+        comparison: of accuracy.
+        adjusted_p: Holm's, over the planned comparisons of this target and source.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    target: str
+    source: str
+    against: Arm
+    comparison: Comparison
+    adjusted_p: float
+
+
 class CastResult(BaseModel):
     """A whole run.
 
@@ -62,6 +80,7 @@ class CastResult(BaseModel):
         config: as resolved.
         identity: fingerprints of model, tokenizer and tasks.
         results: in the order targets, then sources, then arms.
+        planned: the method against what it must beat.
         notes: what a reader must know, such as items left out.
     """
 
@@ -71,6 +90,7 @@ class CastResult(BaseModel):
     config: CastConfig
     identity: dict[str, Any]
     results: tuple[ArmResult, ...]
+    planned: tuple[Planned, ...]
     notes: tuple[str, ...]
 
     def find(self, target: str, arm: str, source: str | None = None) -> ArmResult:

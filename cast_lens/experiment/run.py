@@ -10,8 +10,10 @@ from cast_lens.errors import ConfigError
 from cast_lens.experiment.arms import PAIR_ARMS, VECTOR_ARMS, left_out
 from cast_lens.experiment.cells import Cells
 from cast_lens.experiment.config import CastConfig
+from cast_lens.experiment.planned import planned_comparisons
 from cast_lens.experiment.record import CastResult
 from cast_lens.experiment.sources import read_source
+from cast_lens.experiment.summary import values_of
 from cast_lens.experiment.target import ScoredArm, run_target
 from cast_lens.model.branches import can_branch
 from cast_lens.model.lens import Lens
@@ -119,6 +121,12 @@ def _run(
         config=config,
         identity=identity,
         results=tuple(arm.result for arm in arms),
+        planned=planned_comparisons(
+            {
+                (arm.result.target, arm.result.arm, arm.result.source): values_of(arm.items, "acc")
+                for arm in arms
+            }
+        ),
         notes=(*missing, *(note for target in found for note in target.notes)),
     )
     return CastRun(result, arms)

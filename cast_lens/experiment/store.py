@@ -19,7 +19,7 @@ from cast_lens.files import whole_folder, write_json, write_text
 from cast_lens.steer.vectors import save_vectors
 
 PACKAGES = ("cast-lens", "torch", "transformers", "transformer-lens", "numpy", "scikit-learn")
-RESULTS, MANIFEST = "results.json", "manifest.json"
+RESULTS, MANIFEST, ITEMS = "results.json", "manifest.json", "items.parquet"
 
 
 def versions() -> dict[str, str]:
@@ -88,7 +88,7 @@ def save_run(run: CastRun, folder: Path, seconds: float) -> None:
             write_json(place / RESULTS, run.result.model_dump(mode="json"))
             write_text(place / "config.toml", _toml(run.result.config))
             write_json(place / MANIFEST, manifest)
-            pq.write_table(pa.Table.from_pylist(_item_rows(run)), place / "items.parquet")
+            pq.write_table(pa.Table.from_pylist(_item_rows(run)), place / ITEMS)
             if vectors:
                 save_vectors(place / "vectors.safetensors", vectors)
     except OSError as error:
@@ -136,3 +136,22 @@ def load_run(folder: Path) -> CastResult:
     except (OSError, ValidationError) as error:
         reason = str(error).splitlines()[0]
         raise RunError(f"{path}: cannot be read ({reason}).") from error
+
+
+def load_items(folder: Path) -> list[dict[str, Any]]:
+    """What every arm made of every item, one row an arm, draw and item.
+
+    Raises:
+        RunError: when the folder holds no such table or it cannot be read.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    path = folder / ITEMS
+    try:
+        rows: list[dict[str, Any]] = pq.read_table(path).to_pylist()
+    except FileNotFoundError:
+        raise RunError(f"{folder}: not a run folder (it holds no {ITEMS}).") from None
+    except (OSError, pa.ArrowException) as error:
+        raise RunError(f"{path}: cannot be read ({error}).") from error
+    return rows

@@ -21,8 +21,8 @@ def fields_of(task: Task) -> dict[str, str]:
     return SHARES | LABEL_SHARES
 
 
-def _values(draws: Sequence[Sequence[ItemScore]], field: str) -> np.ndarray:
-    """Mean over draws, one value an item."""
+def values_of(draws: Sequence[Sequence[ItemScore]], field: str) -> np.ndarray:
+    """A field of every item, as a mean over draws."""
     table = [[float(getattr(item, field)) for item in items] for items in draws]
     return np.asarray(np.mean(table, axis=0))
 
@@ -31,7 +31,7 @@ def summarise(task: Task, draws: Sequence[Sequence[ItemScore]]) -> dict[str, Est
     """Metrics of an arm: Wilson where every item is a yes or a no, else bootstrap over items."""
     summary = {}
     for field, key in fields_of(task).items():
-        values = _values(draws, field)
+        values = values_of(draws, field)
         binary = bool(np.isin(values, (0, 1)).all())
         summary[key] = proportion(values.astype(bool)) if binary else mean(values)
     return summary
@@ -44,6 +44,6 @@ def compare(
     ids = [item.doc_id for item in baseline]
     assert all([item.doc_id for item in items] == ids for items in draws)
     return {
-        key: paired_difference(_values(draws, field), _values([baseline], field))
+        key: paired_difference(values_of(draws, field), values_of([baseline], field))
         for field, key in fields_of(task).items()
     }

@@ -182,3 +182,16 @@ def test_the_benchmark_measures_every_work_and_says_what_it_left_out(
     assert rows["Hugging Face, batched"]["ratio"] > 0
     assert {curve["of"] for curve in found["curves"]} >= {"prompts", "blocks of a sweep"}
     assert found["not_run"] == ["steering-vectors: needs the Python of an environment of its own"]
+
+
+def test_a_run_is_compared_with_itself(finished: Path) -> None:
+    done = cast_lens("compare", str(finished), str(finished))
+    assert done.returncode == 0, done.stderr
+    assert "+0.00" in done.stdout
+    assert cast_lens("compare", str(finished), "nowhere").returncode == 2
+
+
+def test_every_statistical_test_is_tried_on_planted_data() -> None:
+    done = cast_lens("validate", "--repeats", "50", "--json")
+    assert done.returncode == 0, done.stderr
+    assert {row["test"] for row in json.loads(done.stdout)} >= {"exact McNemar", "Holm"}

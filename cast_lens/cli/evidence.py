@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cast_lens.cli.output import AsJson, plain_table, print_json, print_line, print_table
+from cast_lens.cli.output import AsJson, p_value, plain_table, print_json, print_line, print_table
 
 COMPARE_EXAMPLES = "Example: cast-lens compare runs/seed0 runs/seed1"
 VALIDATE_EXAMPLES = "Examples: cast-lens validate | cast-lens validate --repeats 500 --json"
@@ -35,8 +35,8 @@ def compare(first: First, second: Second, as_json: AsJson = False) -> None:
             one.arm,
             one.source or "",
             f"{difference.value:+.2f} [{difference.low:+.2f}, {difference.high:+.2f}]",
-            f"{one.comparison.p:.3f}",
-            f"{one.adjusted_p:.3f}",
+            p_value(one.comparison.p),
+            p_value(one.adjusted_p),
             str(one.comparison.helped),
             str(one.comparison.harmed),
             str(one.comparison.n),

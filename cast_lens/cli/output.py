@@ -35,6 +35,11 @@ def print_line(text: str = "") -> None:
     Console(width=WIDTH, soft_wrap=True).print(text, markup=False, highlight=False)
 
 
+def p_value(p: float) -> str:
+    """A p value with three digits, never as 0."""
+    return "<0.001" if p < 0.001 else f"{p:.3f}"
+
+
 def plain_table(title: str, *columns: str) -> Table:
     """An open table, numbers to be right-aligned by naming a column with a leading ``>``."""
     table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")

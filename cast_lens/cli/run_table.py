@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.table import Table
 
 from cast_lens.analysis.estimates import Estimate
-from cast_lens.cli.output import plain_table, print_line, print_table
+from cast_lens.cli.output import p_value, plain_table, print_line, print_table
 from cast_lens.experiment.reading import readings
 from cast_lens.experiment.record import ArmResult, CastResult
 
@@ -76,8 +76,8 @@ def _planned(result: CastResult, target: str) -> Table:
                 one.source,
                 one.against,
                 _difference(found.difference),
-                f"{found.p:.3f}",
-                f"{one.adjusted_p:.3f}",
+                p_value(found.p),
+                p_value(one.adjusted_p),
                 str(found.helped),
                 str(found.harmed),
                 "-" if least is None else f"{least:.2f}",

@@ -19,6 +19,7 @@ from cast_lens.model.lens import Lens
 from cast_lens.model.tokens import Row, Tokens, pad_rows
 
 WORTH = 16  # tokens that a family must share beyond the stem
+WASTE = 64  # padding in a batch; another batch costs about as much
 
 
 def common_beginning(rows: Sequence[Row]) -> int:
@@ -101,19 +102,25 @@ class Stems:
         yield [i for one in batch for i in one.members]
 
     def _order(self, family: _Family) -> tuple[bool, int, int, int]:
-        longest = max(len(self.rows[i]) for i in family.members)
-        return len(family.members) == 1, -longest, -family.shared, family.members[0]
+        return len(family.members) == 1, -self._rest(family), -family.shared, family.members[0]
+
+    def _rest(self, family: _Family) -> int:
+        """Tokens of the longest member beyond what the family shares."""
+        return max(len(self.rows[i]) for i in family.members) - family.shared
 
     def _fit(self, batch: Sequence[_Family]) -> bool:
+        """Whether families are of one kind, alike enough in length, and within the budget."""
         if len({len(family.members) == 1 for family in batch}) > 1:
             return False
-        count = sum(len(family.members) for family in batch)
-        longest = max(len(self.rows[i]) for family in batch for i in family.members)
-        rest = max(len(self.rows[i]) - family.shared for family in batch for i in family.members)
-        begun = len(batch) * max(family.shared - self._stem for family in batch)
+        members = [i for family in batch for i in family.members]
+        begun = [family.shared - self._stem for family in batch]
+        rest = max(self._rest(family) for family in batch)
+        real = sum(len(self.rows[i]) - f.shared for f in batch for i in f.members)
+        padded = len(batch) * max(begun) + len(members) * rest
         budget = self.lens.budget
-        fits = count * longest <= budget.cached_tokens
-        return fits and begun + count * rest <= budget.new_tokens
+        longest = max(len(self.rows[i]) for i in members)
+        within = padded <= budget.new_tokens and len(members) * longest <= budget.cached_tokens
+        return within and padded - real - sum(begun) <= WASTE
 
     def begin(self, indices: Sequence[int]) -> tuple[KeyValues, Tokens]:
         """What the rows share, already read, and what is left of each, padded on the left."""

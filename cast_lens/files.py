@@ -46,10 +46,15 @@ def whole_file(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def whole_folder(path: Path) -> Iterator[Path]:
-    """Yield a temporary folder beside `path`; rename it into place only if the block succeeds."""
+def whole_folder(path: Path, within: Path | None = None) -> Iterator[Path]:
+    """Yield a temporary folder; rename it into place only if the block succeeds.
+
+    Args:
+        path: the place.
+        within: where the temporary folder is made, on the same disk; beside `path` when None.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=within or path.parent))
     try:
         yield temporary
         temporary.chmod(0o755)

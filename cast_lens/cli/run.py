@@ -109,7 +109,7 @@ def run(
         start = time.monotonic()
         with unfinished(out) as pieces:
             found = run_cast(settings, memory=memory, pieces=pieces)
-            save_run(found, out, time.monotonic() - start)
+            save_run(found, out, time.monotonic() - start, within=pieces)
     show(out, as_json=as_json)
 
 

@@ -21,6 +21,7 @@ from cast_lens.steer.states import ResidualStates
 
 log = logging.getLogger("cast_lens")
 T = TypeVar("T")
+PIECES = {".json", ".safetensors"}
 
 
 class Cells:
@@ -109,13 +110,10 @@ def unfinished(out: Path) -> Iterator[Path]:
         RunError: when another process is at work on the same run, or the place is not writable.
     """
     folder = out.with_name(f"{out.name}.unfinished")
+    lock = FileLock(folder / "lock", timeout=0)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder / "lock", timeout=0)
-        with lock:
-            _sweep(out, folder)
-            yield folder
-            shutil.rmtree(folder)
+        lock.acquire()
     except Timeout:
         raise RunError(
             f"{out}: another process is at work on this run.",
@@ -123,13 +121,21 @@ def unfinished(out: Path) -> Iterator[Path]:
         ) from None
     except OSError as error:
         raise RunError(f"{folder}: cannot be written ({error.strerror or error}).") from error
+    try:
+        _sweep(out, folder)
+        yield folder
+        shutil.rmtree(folder)
+    finally:
+        lock.release()
 
 
 def _sweep(out: Path, folder: Path) -> None:
-    """Remove what a killed process left half-written."""
-    kept = sum(1 for path in folder.iterdir() if path.suffix in {".json", ".safetensors"})
+    """Remove what a killed process left half-written; only inside the folder that is ours."""
+    kept = 0
+    for path in folder.iterdir():
+        if path.suffix in PIECES and not path.name.startswith("."):
+            kept += 1
+        elif path.name != "lock":
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
     if kept:
         log.info("going on with %s: %d pieces are there already", out, kept)
-    for place, pattern in ((out.parent, f".{out.name}.*"), (folder, ".*.*.*")):
-        for stray in place.glob(pattern):
-            shutil.rmtree(stray) if stray.is_dir() else stray.unlink()

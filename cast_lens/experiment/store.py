@@ -55,13 +55,14 @@ def _item_rows(run: CastRun) -> list[dict[str, Any]]:
     ]
 
 
-def save_run(run: CastRun, folder: Path, seconds: float) -> None:
+def save_run(run: CastRun, folder: Path, seconds: float, *, within: Path | None = None) -> None:
     """Write a run folder.
 
     Args:
         run: what `run_cast` returned.
         folder: must not exist yet.
         seconds: how long it took; kept in the manifest only.
+        within: see `whole_folder`.
 
     Raises:
         RunError: when the folder exists or cannot be written.
@@ -84,7 +85,7 @@ def save_run(run: CastRun, folder: Path, seconds: float) -> None:
         "seconds": round(seconds, 1),
     }
     try:
-        with whole_folder(folder) as place:
+        with whole_folder(folder, within) as place:
             write_json(place / RESULTS, run.result.model_dump(mode="json"))
             write_text(place / "config.toml", _toml(run.result.config))
             write_json(place / MANIFEST, manifest)

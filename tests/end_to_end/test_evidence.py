@@ -12,8 +12,8 @@ from statsmodels.stats.multitest import multipletests
 
 from cast_lens.errors import RunError
 from cast_lens.experiment.across import compare_runs
-from cast_lens.experiment.config import make_config
-from cast_lens.experiment.planned import AGAINST, planned_comparisons
+from cast_lens.experiment.config import Arm, make_config
+from cast_lens.experiment.planned import AGAINST, Key, planned_comparisons
 from cast_lens.experiment.run import CastRun, run_cast
 from cast_lens.experiment.store import save_run
 from cast_lens.model.planted import LAYER, Planted
@@ -52,13 +52,18 @@ def test_the_planned_comparisons_are_mcnemars_and_holms(run: CastRun) -> None:
 
 
 def test_each_pair_of_target_and_source_is_a_family_of_its_own() -> None:
-    gained, same = np.ones(20), np.zeros(20)
-    outcomes = {
-        (target, arm, source): values
-        for target, source in (("t", "a"), ("t", "b"), ("u", "a"))
-        for arm, values in (("cast", gained), ("few_only", same), ("random_direction", same))
+    same = np.zeros(20)
+    values: dict[Arm, np.ndarray] = {
+        "cast": np.ones(20),
+        "few_only": same,
+        "random_direction": same,
     }
-    found = planned_comparisons(outcomes)  # type: ignore[arg-type]
+    outcomes: dict[Key, np.ndarray] = {
+        (target, arm, source): gained
+        for target, source in (("t", "a"), ("t", "b"), ("u", "a"))
+        for arm, gained in values.items()
+    }
+    found = planned_comparisons(outcomes)
     assert len(found) == 6
     assert {one.adjusted_p for one in found} == {2 * found[0].comparison.p}
 

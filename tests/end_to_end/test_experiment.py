@@ -343,17 +343,31 @@ def test_two_processes_do_not_work_on_one_run(tmp_path: Path) -> None:
         pass
 
 
-def test_what_a_killed_process_left_half_written_is_swept(tmp_path: Path) -> None:
-    stray = tmp_path / ".run.abc"
-    stray.mkdir()
-    (stray / "results.json").write_text("{")
-    other = tmp_path / ".runs.abc"
-    other.mkdir()
-    with unfinished(tmp_path / "run") as pieces:
-        half = pieces / ".0123.json.x1y2"
-        half.write_text("[")
-    assert not stray.exists()
-    assert other.exists()
+def test_what_a_killed_process_left_is_swept_and_nothing_else_is_touched(tmp_path: Path) -> None:
+    mine = [tmp_path / ".run.local", tmp_path / ".run.abc"]
+    for path in mine:
+        path.write_text("not ours")
+    pieces = tmp_path / "run.unfinished"
+    half = pieces / ".run.x1y2z3w4"
+    half.mkdir(parents=True)
+    (half / "results.json").write_text("{")
+    (pieces / ".0123.json.x1y2").write_text("[")
+    (pieces / "0123.json").write_text("[]")
+    with unfinished(tmp_path / "run"):
+        assert sorted(path.name for path in pieces.iterdir()) == ["0123.json", "lock"]
+    assert all(path.read_text() == "not ours" for path in mine)
+
+
+def test_an_error_inside_a_run_keeps_its_name_and_the_pieces(tmp_path: Path) -> None:
+    pieces = tmp_path / "run.unfinished"
+    pieces.mkdir()
+    (pieces / "0123.json").write_text("[]")
+    with pytest.raises(FileNotFoundError), unfinished(tmp_path / "run"):
+        (tmp_path / "gone").read_text()
+    assert (pieces / "0123.json").exists()
+    with unfinished(tmp_path / "run"):
+        pass
+    assert not pieces.exists()
 
 
 def test_a_cut_off_piece_is_made_again(

@@ -7,6 +7,7 @@ only). Weights are never processed, so the residual stream is the model's own.
 from __future__ import annotations
 
 import copy
+import gc
 import importlib.util
 import logging
 import warnings
@@ -42,6 +43,18 @@ def backend_of(model: Any) -> Backend | None:
 
 
 @contextmanager
+def _no_collection() -> Iterator[None]:
+    """Hundreds of thousands of small objects are made here and kept: searching them is waste."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
+
+
+@contextmanager
 def _quiet() -> Iterator[None]:
     """Hide the library's deprecation notice and its log lines about configs it guesses."""
     root = logging.getLogger()
@@ -72,7 +85,7 @@ def boot(hf: Any, tokenizer: Any, backend: Backend) -> Any:
         expected = hf(probe).logits.float()
     try:
         # the library makes, and at once overwrites, random layers
-        with _quiet(), torch.random.fork_rng(devices=[]):
+        with _quiet(), _no_collection(), torch.random.fork_rng(devices=[]):
             model = _bridge(hf, tokenizer) if backend == "bridge" else _hooked(hf, tokenizer)
     except ModelError:
         raise

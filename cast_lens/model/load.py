@@ -15,6 +15,7 @@ from cast_lens.model.catalog import CATALOG
 from cast_lens.model.fetch import fetch, read_gguf
 from cast_lens.model.fingerprints import model_fingerprint, tokenizer_fingerprint
 from cast_lens.model.lens import Backend, Lens
+from cast_lens.model.load_errors import load_error
 from cast_lens.model.memory import budget_of, free_memory, parse_memory
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -77,7 +78,7 @@ def load_tokenizer(source: str) -> Any:
     try:
         return AutoTokenizer.from_pretrained(where)
     except Exception as error:
-        raise _load_error(where, Path(where).is_dir(), error) from error
+        raise load_error(where, Path(where).is_dir(), error) from error
 
 
 def _short_name(source: str | Path) -> str:
@@ -133,7 +134,7 @@ def _from_pretrained(
                 where, dtype=dtype, device_map=device_map, output_loading_info=True, **options
             )
     except Exception as error:
-        raise _load_error(where, local, error) from error
+        raise load_error(where, local, error) from error
     lost = sorted({*report["missing_keys"], *report["mismatched_keys"]}, key=str)
     if lost:  # transformers would fill them with random numbers
         raise ModelError(
@@ -155,39 +156,6 @@ def _no_bars() -> Iterator[None]:
     finally:
         if shown:
             logging.enable_progress_bar()
-
-
-def _load_error(where: str, local: bool, error: Exception) -> ModelError:
-    """One clear line for whatever the loader raised."""
-    names = {kind.__name__ for e in _chain(error) for kind in type(e).__mro__}
-    reason = next(iter(str(error).strip().splitlines()), repr(error))
-    if local:
-        return ModelError(
-            f"{where}: cannot be loaded ({reason}).",
-            "A file may be missing or cut off: copy or fetch the folder again.",
-        )
-    if "GatedRepoError" in names:
-        return ModelError(
-            f"{where}: this model is gated.",
-            f"Accept its licence at huggingface.co/{where}, then: huggingface-cli login.",
-        )
-    if "RepositoryNotFoundError" in names or "HFValidationError" in names:
-        return ModelError(
-            f"{where}: no such model on the hub, or it is private.",
-            f"Check the spelling, log in, or take a short name: {', '.join(CATALOG)}.",
-        )
-    if names & {"LocalEntryNotFoundError", "OfflineModeIsEnabled", "ConnectError", "OSError"}:
-        return ModelError(
-            f"{where}: neither a folder, nor in the local hub cache, nor reachable ({reason}).",
-            f"Check the network and HF_HUB_OFFLINE, or take a short name: {', '.join(CATALOG)}.",
-        )
-    return ModelError(f"{where}: cannot be loaded ({reason}).")
-
-
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
-        yield error
-        error = error.__cause__ or error.__context__
 
 
 def _from_hand(

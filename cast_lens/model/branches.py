@@ -68,7 +68,7 @@ def read_branches(
             hooked(lens, {layer: growth.edit_for(layer) for layer in growth.layers})
         )
         stack.enter_context(_wider_masks(lens, growth))
-        stack.enter_context(_before_unembedding(lens, growth.take))
+        stack.enter_context(before_unembedding(lens, growth.take))
         prefix.read_nodes(nodes.ids, nodes.sees, nodes.depth)
     rows, width = nodes.ids.shape
     copies = growth.final.view(rows, -1, width, lens.d_model)
@@ -112,7 +112,9 @@ class _Growth:
 
 
 @contextmanager
-def _before_unembedding(lens: Lens, take: Callable[[Tensor], Tensor]) -> Iterator[None]:
+def before_unembedding(lens: Lens, take: Callable[[Tensor], Tensor]) -> Iterator[None]:
+    """Hand the final states to `take` and unembed what it returns."""
+
     def pre(_module: Any, args: tuple[Any, ...]) -> tuple[Any, ...]:
         return take(args[0]), *args[1:]
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from jaxtyping import Float
+from torch import Tensor
+
+from cast_lens.model.branches import before_unembedding
 from cast_lens.model.forward import KeyValues
 from cast_lens.model.lens import Lens
 from cast_lens.model.memory import run_batches
@@ -60,3 +64,36 @@ def read_contexts(
             run_batches(stems.batches(), work)
         if short:
             put(short, None)
+
+
+def read_ends(
+    lens: Lens,
+    contexts: Sequence[Row],
+    take: Callable[[Sequence[int], Float[Tensor, "context d_model"]], None],
+    description: str,
+) -> None:
+    """Read whole contexts and hand on the states that predict what comes next.
+
+    Args:
+        lens: a bridge that `can_branch`.
+        contexts: token ids of whole prompts.
+        take: is given indices of contexts and their last tokens' states before unembedding.
+        description: what the progress bar says.
+    """
+    stems = Stems(lens, contexts)
+    with progress_bar(sum(map(len, contexts)), description) as bar:
+
+        def work(batch: list[int]) -> None:
+            read, rest = stems.begin(batch)
+            ends: list[Tensor] = []
+
+            def keep(states: Tensor) -> Tensor:
+                ends.append(states[:, -1])
+                return states[:, -1:]
+
+            with before_unembedding(lens, keep):
+                read.prefill(rest)
+            take(batch, ends[0])
+            bar.update(sum(len(contexts[i]) for i in batch))
+
+        run_batches(stems.batches(), work)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from jaxtyping import Float
+from torch import Tensor
+
 from cast_lens.model.branches import can_branch
 from cast_lens.model.forward import KeyValues
 from cast_lens.model.lens import Lens
 from cast_lens.prompts.prompt import Prompt
 from cast_lens.score.by_row import score_by_row
-from cast_lens.score.contexts import read_contexts
-from cast_lens.score.packed import score_packed
+from cast_lens.score.contexts import read_contexts, read_ends
+from cast_lens.score.packed import score_packed, score_states
 from cast_lens.score.plain import Found, score_plain
 from cast_lens.score.plan import Likelihood, Sheet, make_sheet
 from cast_lens.steer.identity import template_of
@@ -40,6 +43,21 @@ class Likelihoods:
         longest = max(len(s.context) + max(map(len, s.leaves)) for s in sheets)
         self._packed = can_branch(lens, longest)
         self._shared = [v for v, variant in enumerate(variants) if leaves_prompt_alone(variant)]
+
+    @property
+    def only_ends(self) -> bool:
+        """Whether the states at the contexts' ends, of the plain model, are all that is needed."""
+        short = all(len(answer) == 1 for sheet in self.sheets for answer in sheet.answers)
+        return self._packed and short and not any(self.variants)
+
+    def take(self, indices: Sequence[int], states: Float[Tensor, "context d_model"]) -> None:
+        """Score the answers of some sheets from the states at their ends."""
+        for i, state in zip(indices, states, strict=True):
+            sheet = self.sheets[i]
+            one = state[None, None]
+            (found,) = score_states(self.lens, one, sheet, normalised=self.normalised)
+            for variant in self.found:
+                variant[i] |= found
 
     def tokens_of(self, index: int) -> int:
         """Tokens read for one context beyond what all questions share."""
@@ -106,7 +124,11 @@ def score_continuations(
     wanted = [make_sheet(lens, p, a) for p, a in zip(prompts, answers, strict=True)]
     sheets = list(dict.fromkeys(wanted))
     asked = Likelihoods(lens, sheets, variants, normalised=normalised)
-    read_contexts(lens, [sheet.context for sheet in sheets], [asked], description)
+    contexts = [sheet.context for sheet in sheets]
+    if asked.only_ends:
+        read_ends(lens, contexts, asked.take, description)
+    else:
+        read_contexts(lens, contexts, [asked], description)
     return in_order(asked, wanted)
 
 

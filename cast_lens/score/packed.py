@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 import torch
-from jaxtyping import Bool
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from cast_lens.model.branches import Edits, Nodes, read_branches, unembed
@@ -41,14 +41,22 @@ def score_packed(
     nodes = _nodes(lens, sheets, trees)
     order = sorted(range(len(variants)), key=lambda v: min(_layers(variants[v]), default=-1))
     size = max(1, PACKED // nodes.ids.shape[1])
-    short = not normalised and all(len(a) == 1 for sheet in sheets for a in sheet.answers)
     for start in range(0, len(order), size):
         chunk = order[start : start + size]
         states = read_branches(lens, read, nodes, [_edits(variants[v], nodes) for v in chunk])
-        for row, (sheet, tree) in enumerate(zip(sheets, trees, strict=True)):
-            of = _only_logits if short else _logprobs
-            for v, found in zip(chunk, of(lens, states[row], sheet, tree), strict=True):
-                yield row, v, found
+        for row, sheet in enumerate(sheets):
+            found = score_states(lens, states[row], sheet, normalised=normalised)
+            for v, likelihoods in zip(chunk, found, strict=True):
+                yield row, v, likelihoods
+
+
+def score_states(
+    lens: Lens, states: Float[Tensor, "branch node d_model"], sheet: Sheet, *, normalised: bool
+) -> Iterator[dict[Row, Likelihood]]:
+    """Likelihood of one sheet's answers in every branch, from states just before unembedding."""
+    if normalised or any(len(answer) > 1 for answer in sheet.answers):
+        return _logprobs(lens, states, sheet, sheet.tree)
+    return _only_logits(lens, states, sheet)
 
 
 def _layers(variant: Variant) -> set[int]:
@@ -93,9 +101,7 @@ def _where(injection: Injection, nodes: Nodes, root: Tensor) -> Bool[Tensor, "ro
     return nodes.mask if injection.policy == "each_step" else root
 
 
-def _only_logits(
-    lens: Lens, states: Tensor, sheet: Sheet, _tree: Tree
-) -> Iterator[dict[Row, Likelihood]]:
+def _only_logits(lens: Lens, states: Tensor, sheet: Sheet) -> Iterator[dict[Row, Likelihood]]:
     logits = unembed(lens, states[:, 0], [answer[0] for answer in sheet.answers]).float()
     for row in logits.tolist():
         found = zip(sheet.answers, row, strict=True)

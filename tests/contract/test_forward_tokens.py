@@ -109,19 +109,31 @@ def test_a_variant_costs_one_token_from_its_own_block_up(case: Case) -> None:
     prompts = fixed_shots(3)
     labels = ["yes", "no"]
     score_labels(lens, prompts, labels)  # the check of the fast way, once a lens
-    with tokens_read(lens) as plain:
-        score_labels(lens, prompts, labels)
     variants = [None, *(Injection(random_vector(lens, 1), s) for s in (0.5, 1.0, 2.0, 3.0))]
+    with tokens_read(lens) as plain:
+        score_labels(lens, prompts, labels, variants[:2])
     with tokens_read(lens) as steered:
         score_labels(lens, prompts, labels, variants)
     more = {name: steered[name] - plain[name] for name in plain}
-    joined = 4 * len(prompts)
+    joined = 3 * len(prompts)
     assert more == {
         "embedding": 0,
         "block 0": 0,
         "block 1": 0,
         **{f"block {layer}": joined for layer in range(2, lens.n_layers)},
     }
+
+
+def test_plain_scoring_is_one_pass_over_whole_prompts(case: Case) -> None:
+    lens, prompts = case.lens, fixed_shots(4)
+    labels = ["yes", "no"]
+    score_labels(lens, prompts, labels)  # the check of the fast way, once a lens
+    passes = []
+    handle = lens.model.blocks[0].register_forward_pre_hook(lambda *_: passes.append(1))
+    score_labels(lens, prompts, labels)
+    handle.remove()
+    shared = lens.window is None and lens.backend == "bridge"
+    assert len(passes) == 2 if shared else passes  # the stem, then what is left of each
 
 
 def test_a_batch_that_does_not_fit_is_halved(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:

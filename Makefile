@@ -28,7 +28,7 @@ install: $(VENV)/ready ## make a virtual environment with everything in it
 
 tour: install ## the main job on a real small model: CAST on the bundled tasks, table and run folder
 	rm -rf runs/tour
-	$(BIN)/cast-lens run --config tour.toml --out runs/tour
+	$(BIN)/cast-lens run --preset tour --out runs/tour
 
 test: install lint ## every check: lint, types, floors, all tests, both library versions, mutants
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2

@@ -49,3 +49,7 @@ class ConfigError(CastLensError):
 
 class RunError(CastLensError):
     """A run folder cannot be written or read."""
+
+
+class FigureError(CastLensError):
+    """A figure cannot be drawn or written."""

@@ -35,6 +35,20 @@ class Mutant:
 
 MUTANTS = (
     Mutant(
+        "class numbers of a hub data set off by one",
+        "tasks/hub_rows.py",
+        "return names[value]",
+        "return names[value - 1]",
+        "tests/unit/test_hub_tasks.py",
+    ),
+    Mutant(
+        "hub rows repeated in two splits",
+        "tasks/hub.py",
+        "if example.input not in seen:",
+        "if example.input:",
+        "tests/unit/test_hub_tasks.py",
+    ),
+    Mutant(
         "sign of the injection flipped",
         "steer/injection.py",
         "new = kept + added",

@@ -33,7 +33,7 @@ def mcnemar(helped: Counts, harmed: Counts) -> Chances:
     Source: McNemar 1947 with the binomial distribution in place of chi-square.
     """
     beyond, here = _tails(helped, harmed)
-    return np.asarray(beyond + here)
+    return np.asarray(np.minimum(beyond + here, 1))  # rounding can pass 1
 
 
 def mcnemar_mid(helped: Counts, harmed: Counts) -> Chances:
@@ -63,7 +63,7 @@ def sign_flips(differences: Float[np.ndarray, "set unit"], seed: int = 0) -> Cha
     the same flips for every row.
     """
     beyond, here = _flipped(differences, seed)
-    return np.asarray(beyond + here)
+    return np.asarray(np.minimum(beyond + here, 1))
 
 
 def sign_flips_mid(differences: Float[np.ndarray, "set unit"], seed: int = 0) -> Chances:

@@ -13,19 +13,17 @@ from typing import Any
 
 import torch
 
+from cast_lens.benchmark.arms_together import arms_together
 from cast_lens.benchmark.growth import Curve, growth
-from cast_lens.benchmark.machine import (
-    block_parameters,
-    machine_facts,
-    matmul_rate,
-    seconds_of,
-    tokens_passed,
-)
+from cast_lens.benchmark.machine import machine_facts, matmul_rate, tokens_passed
 from cast_lens.benchmark.peers import EXTRACTION, Peer, peers, steering_vectors
 from cast_lens.benchmark.works import Material, Work, material, works
 from cast_lens.errors import RunError
+from cast_lens.experiment.config import ARMS
 from cast_lens.model.catalog import CATALOG, named_model
 from cast_lens.model.lens import Lens
+from cast_lens.model.rate import seconds_of
+from cast_lens.model.size import size_of
 from cast_lens.progress import progress_bar
 from cast_lens.tasks.task import Task
 
@@ -145,7 +143,7 @@ def run_bench(
             "queries": len(given.queries),
         },
         flops=tuple(rates),
-        rows=(*rows, _memory(model), *_starts()),
+        rows=(*rows, _together(lens), _memory(model), *_starts()),
         curves=tuple(curves),
         not_run=tuple(skipped),
     )
@@ -201,7 +199,7 @@ def plain_model(lens: Lens, model: str) -> Any:
 def _with_ratios(lens: Lens, rows: Sequence[Row], todo: Sequence[Work], rate: float) -> list[Row]:
     """Each work against its floor or its peer, each peer against its work."""
     seconds = {row.work: row.seconds for row in rows}
-    each = 2 * block_parameters(lens)
+    each = 2 * size_of(lens).block_parameters
     found = []
     for row, work in zip(rows, todo, strict=False):
         if work.unit == "floor":
@@ -215,6 +213,19 @@ def _with_ratios(lens: Lens, rows: Sequence[Row], todo: Sequence[Work], rate: fl
         unit_name = "times as long as ours"
         found.append(replace(row, ratio=row.seconds / ours, unit=unit_name, target=target))
     return found
+
+
+def _together(lens: Lens) -> Row:
+    """All arms in one run, against each arm in a run of its own."""
+    seconds, singly = arms_together(lens, 1)
+    return Row(
+        "all arms in one run",
+        statistics.median(seconds),
+        seconds,
+        ratio=statistics.median(seconds) / singly,
+        unit="each arm alone",
+        note=f"the {len(ARMS)} runs of one arm each took {singly:.1f} s",
+    )
 
 
 def _memory(model: str) -> Row:

@@ -9,9 +9,10 @@ from functools import partial
 
 import numpy as np
 
-from cast_lens.benchmark.machine import seconds_of, tokens_passed
+from cast_lens.benchmark.machine import tokens_passed
 from cast_lens.benchmark.works import SHORT_LABELS, Material, grid
 from cast_lens.model.lens import Lens
+from cast_lens.model.rate import seconds_of
 from cast_lens.score.labels import score_labels
 from cast_lens.steer.residual import read_residual
 

@@ -1,12 +1,11 @@
-"""What the machine and the model can do at best, and how the work is timed."""
+"""What the machine and the model can do at best, and what passes the blocks."""
 
 from __future__ import annotations
 
 import os
 import platform
 import statistics
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -15,8 +14,8 @@ import torch
 
 from cast_lens.experiment.store import versions
 from cast_lens.model.lens import Lens
+from cast_lens.model.rate import ROWS, seconds_of
 
-ROWS = 1024  # tokens in the matrix product that sets the rate
 PRODUCTS = 30
 
 
@@ -35,23 +34,6 @@ def machine_facts(lens: Lens) -> dict[str, Any]:
     return facts
 
 
-def seconds_of(work: Callable[[], object], repeats: int, device: torch.device) -> list[float]:
-    """Wall-clock seconds of each repeat; a GPU's queue is waited for."""
-    found = []
-    for _ in range(repeats):
-        _wait(device)
-        start = time.perf_counter()
-        work()
-        _wait(device)
-        found.append(time.perf_counter() - start)
-    return found
-
-
-def _wait(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-
-
 def matmul_rate(lens: Lens, repeats: int = 5) -> float:
     """Floating-point operations a second of the model's own MLP product, median of repeats."""
     wide = int(getattr(lens.model.cfg, "d_mlp", None) or 4 * lens.d_model)
@@ -65,12 +47,6 @@ def matmul_rate(lens: Lens, repeats: int = 5) -> float:
     products()
     seconds = statistics.median(seconds_of(products, repeats, lens.device))
     return 2 * ROWS * lens.d_model * wide * PRODUCTS / seconds
-
-
-def block_parameters(lens: Lens) -> int:
-    """Parameters that every token is multiplied with: those of the blocks' matrices."""
-    seen = {id(p): p.numel() for p in lens.model.blocks.parameters() if p.ndim > 1}
-    return sum(seen.values())
 
 
 @dataclass

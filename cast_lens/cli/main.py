@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from cast_lens.cli import bench, evidence, models, prompts, run, tasks
+from cast_lens.cli import bench, claims, evidence, grid, models, prompts, run, select, tasks
 from cast_lens.cli.output import to_terminal
 from cast_lens.errors import CastLensError
 
@@ -23,8 +23,11 @@ app = typer.Typer(
 app.add_typer(models.app, name="models")
 app.add_typer(tasks.app, name="tasks")
 app.command("prompts", epilog=prompts.EXAMPLES)(prompts.prompts)
+app.command("select", epilog=select.EXAMPLES)(select.select)
 app.command("run", epilog=run.RUN_EXAMPLES)(run.run)
 app.command("bench", epilog=bench.EXAMPLES)(bench.bench)
+app.command("grid", epilog=grid.EXAMPLES)(grid.grid)
+app.command("claims", epilog=claims.EXAMPLES)(claims.claims)
 app.command("compare", epilog=evidence.COMPARE_EXAMPLES)(evidence.compare)
 app.command("validate", epilog=evidence.VALIDATE_EXAMPLES)(evidence.validate)
 app.command("show", epilog=run.SHOW_EXAMPLES)(run.show)

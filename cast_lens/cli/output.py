@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import sys
 from typing import Annotated, Any
 
@@ -18,6 +19,15 @@ WIDTH = None if sys.stdout.isatty() else 160
 def to_terminal(text: str) -> None:
     """One notice on standard error, word for word."""
     Console(stderr=True, soft_wrap=True).print(text, markup=False, highlight=False)
+
+
+def log_to_stderr() -> None:
+    """Show what a long command is doing, with the time of day."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
+    log = logging.getLogger("cast_lens")
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
 
 
 def print_json(value: Any) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
@@ -27,9 +26,7 @@ Template = Literal["plain", "chat"]
 
 def prompts(
     task: Annotated[str, typer.Argument(help="Task whose item is asked.")],
-    tasks: Annotated[
-        Path | None, typer.Option(help="Folder of tasks; bundled if left out.")
-    ] = None,
+    tasks: Annotated[str, typer.Option(help="bundled, hub:cross_domain, or a folder.")] = "bundled",
     model: Annotated[str, typer.Option(help="Model whose tokenizer is used.")] = "smollm2-135m",
     kind: Annotated[Kind, typer.Option(help="Zero-shot, few-shot or cross-task prompt.")] = "zero",
     source: Annotated[str | None, typer.Option(help="Source task of a cross-task prompt.")] = None,
@@ -45,9 +42,9 @@ def prompts(
     """Show the exact text and tokens of a prompt, and mark where the vector is read and written."""
     from cast_lens.model.load import load_tokenizer
     from cast_lens.model.tokens import encode, rendered
-    from cast_lens.tasks.reader import BUNDLED, read_tasks
+    from cast_lens.tasks.find import find_tasks
 
-    target, *others = read_tasks(tasks or BUNDLED, [task, *([source] if source else [])])
+    target, *others = find_tasks(tasks, [task, *([source] if source else [])])
     query = _find(target, item, split)
     prompt = _build(kind, target, others, query, shots, seed, template)
     tokenizer = load_tokenizer(model)

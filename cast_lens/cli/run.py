@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
-import logging
-import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cast_lens.cli.output import AsJson, print_json, print_line, to_terminal
+from cast_lens.cli.output import AsJson, log_to_stderr, print_json, print_line, to_terminal
 from cast_lens.errors import ConfigError
+
+if TYPE_CHECKING:
+    from cast_lens.experiment.config import CastConfig
 
 RUN_EXAMPLES = (
     "Examples: cast-lens run --sources present_past --targets present_past,third_person "
-    "--out runs/first | cast-lens run --config my.toml --seed 1 --out runs/seed1"
+    "--out runs/first | cast-lens run --config my.toml --seed 1 --out runs/seed1 | "
+    "cast-lens run --preset tour --out runs/tour | cast-lens run --preset paper-cross-domain "
+    "--dry-run"
 )
-SHOW_EXAMPLES = "Example: cast-lens show runs/first"
+SHOW_EXAMPLES = "Examples: cast-lens show runs/first | cast-lens show runs/first --changed cast"
 
 ConfigFile = Annotated[Path | None, typer.Option("--config", help="TOML file of settings.")]
-Out = Annotated[Path, typer.Option(help="Run folder to write; must not hold another run.")]
+Preset = Annotated[
+    str | None, typer.Option(help="tour, claims, paper-cross-domain or paper-cross-lingual.")
+]
+Out = Annotated[Path | None, typer.Option(help="Run folder to write; must not hold another run.")]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Print settings and what they would take; run nothing.")
+]
 Text = str | None
 Number = int | None
 Folder = Annotated[Path, typer.Argument(help="Run folder.")]
@@ -39,8 +48,9 @@ def _numbers(name: str, text: str | None, kind: type) -> list[Any] | str | None:
 
 
 def run(
-    out: Out,
+    out: Out = None,
     config: ConfigFile = None,
+    preset: Preset = None,
     model: Annotated[Text, typer.Option(help="Short name, hub id, folder or .gguf file.")] = None,
     tasks: Annotated[Text, typer.Option(help="Folder of tasks; the bundled suite if out.")] = None,
     sources: Annotated[Text, typer.Option(help="Source tasks, separated by commas.")] = None,
@@ -49,6 +59,8 @@ def run(
     shots: Annotated[Number, typer.Option(help="Demonstrations in a few-shot prompt [4].")] = None,
     demonstrations: Annotated[Text, typer.Option(help="drawn for each query, or fixed.")] = None,
     examples: Annotated[Number, typer.Option(help="Source examples in the mean [64].")] = None,
+    selector: Annotated[Text, typer.Option(help="How they are chosen: cast, random, ...")] = None,
+    embeddings: Annotated[Text, typer.Option(help="minilm, model, a folder or hub id.")] = None,
     layers: Annotated[Text, typer.Option(help="coarse, all, or block numbers [coarse].")] = None,
     strengths: Annotated[Text, typer.Option(help="Strengths to search [0.5,1,2].")] = None,
     policy: Annotated[Text, typer.Option(help="prompt_last, each_step or all.")] = None,
@@ -63,21 +75,20 @@ def run(
     device: Annotated[Text, typer.Option(help="cpu, cuda, ...")] = None,
     dtype: Annotated[Text, typer.Option(help="float32, bfloat16 or float16.")] = None,
     memory: Annotated[Text, typer.Option(help="What a batch may take, as 4GB [half].")] = None,
+    dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
     """Run CAST and its comparison arms; print the table and write a run folder.
 
     Block and strength are chosen on the target's dev items, for the controls as for the method,
-    and every arm is scored once on the same test items. Settings come from the TOML file, then
-    from the command line. A run that was stopped goes on where it was with the same command.
+    and every arm is scored once on the same test items. Settings come from the preset or the TOML
+    file, then from the command line. A run that was stopped goes on where it was with the same
+    command.
     """
-    from cast_lens.experiment.cells import unfinished
     from cast_lens.experiment.config import read_config
-    from cast_lens.experiment.run import run_cast
-    from cast_lens.experiment.store import check_out, save_run
 
     settings = read_config(
-        config,
+        _settings_file(preset, config),
         {
             "model": model,
             "tasks": tasks,
@@ -87,6 +98,8 @@ def run(
             "shots": shots,
             "demonstrations": demonstrations,
             "examples": examples,
+            "selector": selector,
+            "embeddings": embeddings,
             "layers": _numbers("layers", layers, int),
             "strengths": _numbers("strengths", strengths, float),
             "policy": policy,
@@ -102,30 +115,68 @@ def run(
             "dtype": dtype,
         },
     )
-    if check_out(out, settings) is not None:
-        to_terminal(f"{out} already holds this run; nothing was computed.")
+    if dry_run:
+        _print_estimate(settings, memory, as_json=as_json)
+    elif out is None:
+        raise ConfigError("--out is not set.", "Name a folder to write, or give --dry-run.")
     else:
-        _log_to_stderr()
-        start = time.monotonic()
-        with unfinished(out) as pieces:
-            found = run_cast(settings, memory=memory, pieces=pieces)
-            save_run(found, out, time.monotonic() - start, within=pieces)
-    show(out, as_json=as_json)
+        _run(settings, out, memory)
+        show(out, as_json=as_json)
 
 
-def _log_to_stderr() -> None:
-    handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
-    log = logging.getLogger("cast_lens")
-    log.addHandler(handler)
-    log.setLevel(logging.INFO)
+def _settings_file(preset: str | None, config: Path | None) -> Path | None:
+    from cast_lens.experiment.presets import preset_file
+
+    if preset is None:
+        return config
+    if config is not None:
+        raise ConfigError(
+            "--preset and --config cannot both be given.",
+            "Take one of them and set the rest on the command line.",
+        )
+    return preset_file(preset)
 
 
-def show(folder: Folder, as_json: AsJson = False) -> None:
-    """Print the table of a run folder again."""
-    from cast_lens.cli.run_table import print_run
+def _print_estimate(settings: CastConfig, memory: str | None, *, as_json: bool) -> None:
+    from cast_lens.cli.costs import print_estimate
+    from cast_lens.experiment.estimate import estimate
+    from cast_lens.experiment.store import as_toml
+
+    found = estimate(settings, memory=memory)
+    if as_json:
+        parts = {"settings": settings, "estimate": found}
+        print_json({name: part.model_dump(mode="json") for name, part in parts.items()})
+    else:
+        print_estimate(as_toml(settings), found)
+
+
+def _run(settings: CastConfig, out: Path, memory: str | None) -> None:
+    from cast_lens.experiment.grid import finish_run
+
+    log_to_stderr()
+    if not finish_run(settings, out, memory=memory):
+        to_terminal(f"{out} already holds this run; nothing was computed.")
+
+
+def show(
+    folder: Folder,
+    changed: Annotated[
+        Text, typer.Option(help="List the items that this arm helped or harmed.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Print the table of a run folder again, or the items that one arm changed."""
+    from cast_lens.cli.run_table import print_changed, print_run
+    from cast_lens.experiment.changed import changed_items
     from cast_lens.experiment.store import load_run
 
+    if changed is not None:
+        items = changed_items(folder, changed)
+        if as_json:
+            print_json([item.model_dump(mode="json") for item in items])
+        else:
+            print_changed(items, changed)
+        return
     result = load_run(folder)
     if as_json:
         print_json(result.model_dump(mode="json"))

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from rich.markup import escape
 from rich.table import Table
 
 from cast_lens.analysis.estimates import Estimate
+from cast_lens.cli.costs import cheaper_lines
 from cast_lens.cli.output import p_value, plain_table, print_line, print_table
+from cast_lens.experiment.changed import Changed
 from cast_lens.experiment.reading import readings
-from cast_lens.experiment.record import ArmResult, CastResult
+from cast_lens.experiment.record import ArmCost, ArmResult, CastResult
 
+SHORT = 60
 COLUMNS = (
     "arm",
     "source",
@@ -19,6 +25,7 @@ COLUMNS = (
     ">generated",
     ">valid",
     ">n",
+    ">prompt",
 )
 KEY = (
     "accuracy: the likeliest label is right; for free answers, an accepted answer is the greedy "
@@ -27,7 +34,10 @@ KEY = (
     "searched on dev, for controls as for the method; dose: norm written / norm of the state.\n"
     "p: exact McNemar, or sign flips where an arm is a mean over draws; Holm: over the comparisons "
     "planned for one source.  helped, harmed: items.  could have seen: the smallest difference "
-    "found with power 0.8."
+    "found with power 0.8.  minus calibrated zero-shot: a gain that is gone here was only a shift "
+    "of the label prior.\n"
+    "prompt: tokens of the prompt, mean.  cheaper: in operations of reading the prompts, with "
+    "extraction and the search on dev counted."
 )
 
 
@@ -49,7 +59,7 @@ def _site(result: ArmResult) -> str:
     return f"{first.layer}, {first.strength:g}, {first.dose:.2f}{more}"
 
 
-def _row(result: ArmResult) -> list[str]:
+def _row(result: ArmResult, cost: ArmCost) -> list[str]:
     metrics = result.metrics
     return [
         result.arm,
@@ -61,6 +71,7 @@ def _row(result: ArmResult) -> list[str]:
         f"{metrics['exact_match,none'].value:.2f}",
         f"{metrics['valid,none'].value:.2f}",
         str(metrics["acc,none"].n),
+        f"{cost.prompt_tokens:.0f}",
     ]
 
 
@@ -85,17 +96,41 @@ def _planned(result: CastResult, target: str) -> Table:
     return table
 
 
+def _labels(result: CastResult, target: str) -> Table | None:
+    """What each arm does with the labels; None where answers are free."""
+    columns = ("arm", "source", "chosen (right)", ">ECE", ">minus calibrated zero-shot", ">p")
+    table = plain_table("", *columns)
+    for one in result.results:
+        if one.target == target and one.labels is not None:
+            prior = one.labels.prior
+            table.add_row(
+                one.arm,
+                one.source or "",
+                ", ".join(f"{la.label} {la.predicted} ({la.true})" for la in one.labels.histogram),
+                f"{one.labels.ece:.2f}",
+                _difference(prior.beyond_prior.difference) if prior else "",
+                p_value(prior.beyond_prior.p) if prior else "",
+            )
+    return table if table.row_count else None
+
+
 def print_run(result: CastResult) -> None:
     """Print a run: a table a target, the key, what it means, and what was left out."""
     for target in result.config.targets:
         table = plain_table(f"target {target}  ({result.identity['model']})", *COLUMNS)
-        for one in result.results:
+        for one, cost in zip(result.results, result.costs, strict=True):
             if one.target == target:
-                table.add_row(*_row(one))
+                table.add_row(*_row(one, cost))
         print_table(table)
+        for line in cheaper_lines(result, target):
+            print_line(line)
         print_line()
         if any(one.target == target for one in result.planned):
             print_table(_planned(result, target))
+            print_line()
+        labels = _labels(result, target)
+        if labels is not None:
+            print_table(labels)
             print_line()
     print_line(KEY)
     print_line()
@@ -103,3 +138,25 @@ def print_run(result: CastResult) -> None:
         print_line(sentence)
     for note in result.notes:
         print_line(f"note: {note}")
+
+
+def print_changed(items: Sequence[Changed], arm: str) -> None:
+    """Print the items that an arm helped or harmed, pair by pair."""
+    columns = ("", "item", "input", "right", "zero-shot", arm)
+    for target, source in dict.fromkeys((item.target, item.source) for item in items):
+        own = [item for item in items if (item.target, item.source) == (target, source)]
+        table = plain_table(f"target {target}  {f'<- {source}' if source else ''}", *columns)
+        for item in sorted(own, key=lambda item: not item.helped):
+            what = "helped" if item.helped else "harmed"
+            text = [_short(t) for t in (item.input, item.label, item.before, item.after)]
+            table.add_row(what, item.doc_id, *map(escape, text))
+        print_table(table)
+        print_line()
+    if not items:
+        print_line(f"{arm} changed no item.")
+
+
+def _short(text: str) -> str:
+    """One line of a text, of at most so many characters as fit a table."""
+    line = " ".join(text.split())
+    return line if len(line) <= SHORT else line[: SHORT - 1] + "\N{HORIZONTAL ELLIPSIS}"

@@ -46,6 +46,7 @@ class Made:
             "source": self.source.task.name,
             "source_fingerprint": self.source.task.fingerprint(),
             "shots": self.config.shots,
+            "selector": self.config.selector,
             "seed": self.config.seed,
         }
 

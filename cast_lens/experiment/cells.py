@@ -14,6 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from cast_lens.errors import RunError
 from cast_lens.experiment.config import CastConfig
+from cast_lens.experiment.spent import Spent, measured
 from cast_lens.files import fingerprint, whole_file
 from cast_lens.model.lens import Lens
 from cast_lens.steer.identity import identity_of
@@ -22,6 +23,7 @@ from cast_lens.steer.states import ResidualStates
 log = logging.getLogger("cast_lens")
 T = TypeVar("T")
 PIECES = {".json", ".safetensors"}
+SPENT = ".spent"  # beside each piece, what it took
 
 
 class Cells:
@@ -41,6 +43,8 @@ class Cells:
         self, folder: Path | None, lens: Lens, config: CastConfig, tasks: dict[str, str]
     ) -> None:
         self._folder = folder
+        self._device = lens.device
+        self._spent: dict[str, Spent] = {}
         self._identity = identity_of(lens, config.template)
         self._base = {
             "identity": self._identity.model_dump(exclude={"model"}),
@@ -48,6 +52,29 @@ class Cells:
             "config": config.model_dump(mode="json", exclude={"model", "tasks", "device"}),
             "tasks": tasks,
         }
+
+    @property
+    def spent(self) -> tuple[Spent, ...]:
+        """What every piece asked for so far took, whenever it was computed."""
+        return tuple(self._spent.values())
+
+    def _measured(self, name: str, compute: Callable[[], T]) -> T:
+        """Compute a piece. What it took is kept first, so that every whole piece has it beside."""
+        found, self._spent[name] = measured(self._device, name, compute)
+        path = self._path(name, SPENT.removeprefix("."))
+        if path is not None:
+            with whole_file(path) as temporary:
+                temporary.write_text(self._spent[name].model_dump_json(), encoding="utf-8")
+        return found
+
+    def _recall(self, path: Path, name: str) -> None:
+        """Read what a piece took.
+
+        Raises:
+            FileNotFoundError: when the piece was never computed.
+            ValidationError: when the file is damaged.
+        """
+        self._spent[name] = Spent.model_validate_json(path.with_suffix(SPENT).read_bytes())
 
     def _path(self, name: str, suffix: str) -> Path | None:
         if self._folder is None:
@@ -64,11 +91,12 @@ class Cells:
         """
         path = self._path(name, "json")
         if path is None:
-            return compute()
+            return self._measured(name, compute)
         try:
+            self._recall(path, name)
             return kind.validate_json(path.read_bytes())
         except (FileNotFoundError, ValidationError):
-            found = compute()
+            found = self._measured(name, compute)
         with whole_file(path) as temporary:
             temporary.write_bytes(kind.dump_json(found))
         return found
@@ -80,15 +108,16 @@ class Cells:
 
         path = self._path(name, "safetensors")
         if path is None:
-            return compute()
+            return self._measured(name, compute)
         try:
+            self._recall(path, name)
             with safe_open(path, framework="pt") as stream:
                 about = _ABOUT.validate_json(stream.metadata()["about"])
                 return ResidualStates(
                     stream.get_tensor("values"), about[0], about[1], self._identity
                 )
         except (FileNotFoundError, SafetensorError, ValidationError):
-            found = compute()
+            found = self._measured(name, compute)
         about_text = _ABOUT.dump_json((found.layers, found.query_ids)).decode()
         with whole_file(path) as temporary:
             save_file({"values": found.values}, temporary, metadata={"about": about_text})
@@ -133,8 +162,8 @@ def _sweep(out: Path, folder: Path) -> None:
     """Remove what a killed process left half-written; only inside the folder that is ours."""
     kept = 0
     for path in folder.iterdir():
-        if path.suffix in PIECES and not path.name.startswith("."):
-            kept += 1
+        if path.suffix in {*PIECES, SPENT} and not path.name.startswith("."):
+            kept += path.suffix in PIECES
         elif path.name != "lock":
             shutil.rmtree(path) if path.is_dir() else path.unlink()
     if kept:

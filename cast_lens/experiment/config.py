@@ -31,6 +31,16 @@ Arm = Literal[
     "opposite",
 ]
 ARMS: tuple[Arm, ...] = get_args(Arm)
+Selector = Literal[
+    "cast",
+    "ideal",
+    "vote_k",
+    "k_center",
+    "facility_location",
+    "influence",
+    "diverse",
+    "random",
+]
 COARSE_LAYERS = 8
 COARSE_DEPTHS = (0.3, 0.95)
 
@@ -50,6 +60,10 @@ def _distinct(values: tuple[Any, ...]) -> tuple[Any, ...]:
 Strength = Annotated[float, AfterValidator(_finite)]
 Names = Annotated[tuple[str, ...], Field(min_length=1), AfterValidator(_distinct)]
 Layer = Annotated[int, Field(ge=0)]
+Counts = Annotated[
+    tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1), AfterValidator(_distinct)
+]
+CurveKind = Literal["layers", "examples", "shots"]
 
 
 class CastConfig(BaseModel):
@@ -57,13 +71,18 @@ class CastConfig(BaseModel):
 
     Attributes:
         model: short name, hub id, folder or GGUF file; see `load_lens`.
-        tasks: folder of task folders, or `bundled`.
+        tasks: `bundled`, `hub:cross_domain`, `hub:cross_lingual`, or a folder of task folders.
         sources, targets: task names; a source may be a target.
         arms: which to run; `zero_shot` is always among them, since all others are compared to it.
         shots: demonstrations in a few-shot prompt (K).
         demonstrations: `drawn` for each query, or one `fixed` set for the whole task, which is
             cheaper, since all prompts then begin alike.
         examples: source examples the vector is a mean over (N); fewer where the source has fewer.
+        selector: how they are chosen; see `select_examples`. Nothing is embedded for `random`, nor
+            where all of a source's examples are taken.
+        embeddings: what selectors compare examples by: `minilm`, another sentence encoder's folder
+            or hub id, or `model` for the model's own mean-pooled middle states.
+        alpha, gamma, diffusion_steps: of the selectors that read them.
         seed: of every draw.
         template: plain text, or the model's chat template.
         layers: blocks to search: `coarse` (eight between depth 0.3 and 0.95), `all`, or a list.
@@ -72,6 +91,12 @@ class CastConfig(BaseModel):
         random_directions: how many placebos, each searched as widely as the method.
         dev_items, test_items: how many items of the target to use; all when None.
         max_new_tokens: bound on a generated answer.
+        curves: what to vary beside the arms, on test, at the site chosen on dev: `layers`, the
+            number of source `examples` and how they are selected, the number of `shots`.
+        curve_examples, curve_shots: the numbers tried.
+        curve_seeds: how many random choices of source examples are compared with the selector's.
+        smallest_gain: difference in accuracy below which a claim is not worth making.
+        smallest_cosine: the same for cosines. Both are fixed before the run, for its claim cards.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -87,6 +112,11 @@ class CastConfig(BaseModel):
     shots: Annotated[int, Field(ge=1, le=64)] = 4
     demonstrations: Literal["drawn", "fixed"] = "drawn"
     examples: Annotated[int, Field(ge=1, le=100_000)] = 64
+    selector: Selector = "cast"
+    embeddings: str = "minilm"
+    alpha: Annotated[float, Field(ge=0, le=1)] = 0.5
+    gamma: Annotated[float, Field(gt=0, le=1)] = 0.8
+    diffusion_steps: Annotated[int, Field(ge=1, le=100)] = 3
     seed: Annotated[int, Field(ge=0)] = 0
     template: Template = "plain"
     layers: (
@@ -104,6 +134,12 @@ class CastConfig(BaseModel):
     dev_items: Annotated[int, Field(ge=2)] | None = 40
     test_items: Annotated[int, Field(ge=2)] | None = None
     max_new_tokens: Annotated[int, Field(ge=1, le=512)] = MAX_NEW_TOKENS
+    curves: Annotated[tuple[CurveKind, ...], AfterValidator(_distinct)] = ()
+    curve_examples: Counts = (1, 2, 4, 8, 16, 32, 64)
+    curve_shots: Counts = (1, 2, 4, 8)
+    curve_seeds: Annotated[int, Field(ge=1, le=100)] = 5
+    smallest_gain: Annotated[float, Field(gt=0, le=1)] = 0.1
+    smallest_cosine: Annotated[float, Field(gt=0, le=1)] = 0.1
 
     def layers_of(self, n_layers: int) -> tuple[int, ...]:
         """The blocks to search in a model of `n_layers` blocks."""

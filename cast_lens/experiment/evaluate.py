@@ -30,7 +30,8 @@ class ItemScore:
         acc_bytes, acc_calibrated: the same per byte and calibrated; None for free answers.
         generated: the text; `exact_match` whether it is right, `valid` whether it is one of the
             task's answers at all.
-        label_logprobs: of every label, in the task's order; empty for free answers.
+        label_logprobs: of every label, in the task's order; `content_free` the same after the
+            content-free prompt; both empty for free answers.
     """
 
     doc_id: str
@@ -46,6 +47,7 @@ class ItemScore:
     exact_match: bool
     valid: bool
     label_logprobs: tuple[float, ...]
+    content_free: tuple[float, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,12 +142,15 @@ def _answer_facts(greedy: bool, logprob: float) -> dict[str, Any]:
         "acc_bytes": None,
         "acc_calibrated": None,
         "label_logprobs": (),
+        "content_free": (),
     }
 
 
 def _label_facts(scores: LabelScores, example: Example, variant: int, item: int) -> dict[str, Any]:
     right = [scores.labels.index(answer) for answer in example.accept]
     logprobs = scores.logprobs[variant, item]
+    assert scores.content_free is not None
+    bare = scores.content_free[variant, item]
     return {
         "predicted": scores.labels[scores.raw[variant, item]],
         "logprob": float(logprobs[right].max()),
@@ -153,6 +158,7 @@ def _label_facts(scores: LabelScores, example: Example, variant: int, item: int)
         "acc_bytes": int(scores.per_byte[variant, item]) in right,
         "acc_calibrated": int(scores.calibrated[variant, item]) in right,
         "label_logprobs": tuple(map(float, logprobs)),
+        "content_free": tuple(map(float, bare)),
     }
 
 
@@ -167,7 +173,15 @@ class DevScore:
 def score_on_dev(
     lens: Lens, asked: Questions, injections: Sequence[Given], *, description: str
 ) -> list[DevScore]:
-    """Score many variants on dev items by likelihood, in one call.
+    """Score many variants on dev items by likelihood, in one call."""
+    hits, logprobs = likelihoods_of(lens, asked, injections, description=description)
+    return [DevScore(float(h.mean()), float(p.mean())) for h, p in zip(hits, logprobs, strict=True)]
+
+
+def likelihoods_of(
+    lens: Lens, asked: Questions, injections: Sequence[Given], *, description: str
+) -> tuple[Bool[np.ndarray, "variant item"], Float[np.ndarray, "variant item"]]:
+    """Whether each item is right under each variant, and how likely what is right is.
 
     For a closed set of labels the log-likelihood is relative to all labels, so that it does not
     reward merely making any label likelier.
@@ -176,7 +190,7 @@ def score_on_dev(
     if asked.task.free_answers:
         accepted = [example.accept for example in items]
         answers = score_answers(lens, prompts, accepted, injections, description=description)
-        return _dev_scores(answers.greedy, answers.logprob)
+        return answers.greedy, answers.logprob
     scores = score_labels(
         lens,
         prompts,
@@ -188,10 +202,4 @@ def score_on_dev(
     truth = np.array([[label in e.accept for label in scores.labels] for e in items])
     hits = truth[np.arange(len(items))[None], scores.raw]
     right = np.where(truth[None], scores.logprobs, -np.inf).max(axis=-1)
-    return _dev_scores(hits, right - np.logaddexp.reduce(scores.logprobs, axis=-1))
-
-
-def _dev_scores(
-    hits: Bool[np.ndarray, "variant item"], logprobs: Float[np.ndarray, "variant item"]
-) -> list[DevScore]:
-    return [DevScore(float(h.mean()), float(p.mean())) for h, p in zip(hits, logprobs, strict=True)]
+    return hits, right - np.logaddexp.reduce(scores.logprobs, axis=-1)

@@ -8,9 +8,11 @@ from pydantic import BaseModel, ConfigDict
 
 from cast_lens.analysis.comparisons import Comparison
 from cast_lens.analysis.estimates import Estimate
+from cast_lens.analysis.parallelism import Parallelism
 from cast_lens.experiment.config import Arm, CastConfig
+from cast_lens.experiment.label_facts import LabelFacts
 
-SCHEMA = "cast_lens.results.2"
+SCHEMA = "cast_lens.results.3"
 
 
 class Site(BaseModel):
@@ -34,14 +36,33 @@ class Site(BaseModel):
     dev_n: int
 
 
+class Cell(BaseModel):
+    """One block and strength that was tried on dev.
+
+    Attributes:
+        draw: of which vector, where an arm draws several.
+        acc, loglikelihood: means over dev items; see `likelihoods_of`.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    draw: int
+    layer: int
+    strength: float
+    acc: float
+    loglikelihood: float
+
+
 class ArmResult(BaseModel):
     """One arm on one target.
 
     Attributes:
         source: source task; None where the arm has none.
         sites: one for each vector drawn; empty for prompt arms.
+        search: everything tried on dev; empty for prompt arms.
         metrics: by lm-eval's key, ``acc,none`` and so on, on test.
         differences: the same minus `zero_shot`, paired over items; empty for `zero_shot`.
+        labels: label histogram, calibration and prior shift; None where answers are free.
         dropped_demonstrations: left out because prompts did not fit the context.
     """
 
@@ -51,8 +72,10 @@ class ArmResult(BaseModel):
     arm: Arm
     source: str | None
     sites: tuple[Site, ...]
+    search: tuple[Cell, ...]
     metrics: dict[str, Estimate]
     differences: dict[str, Estimate]
+    labels: LabelFacts | None
     dropped_demonstrations: int
 
 
@@ -73,6 +96,29 @@ class Planned(BaseModel):
     adjusted_p: float
 
 
+class ArmCost(BaseModel):
+    """What one arm costs, counted; see `arm_costs`.
+
+    Attributes:
+        prompt_tokens: of the prompt the arm reads, mean over test items.
+        flops: floating-point operations of reading it, mean over test items; see `read_flops`.
+        once_flops: of extraction and of the search on dev, counted in full for this arm; 0 for
+            prompt arms.
+        breaks_even: for `cast`, by other arm: from how many queries on it is cheaper, `once_flops`
+            included; None when it never is. Empty for other arms.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    target: str
+    arm: Arm
+    source: str | None
+    prompt_tokens: float
+    flops: float
+    once_flops: float
+    breaks_even: dict[Arm, int | None]
+
+
 class CastResult(BaseModel):
     """A whole run.
 
@@ -81,6 +127,8 @@ class CastResult(BaseModel):
         identity: fingerprints of model, tokenizer and tasks.
         results: in the order targets, then sources, then arms.
         planned: the method against what it must beat.
+        costs: of every arm, in the order of `results`.
+        parallelism: of the sources' difference vectors, one record a block.
         notes: what a reader must know, such as items left out.
     """
 
@@ -91,6 +139,8 @@ class CastResult(BaseModel):
     identity: dict[str, Any]
     results: tuple[ArmResult, ...]
     planned: tuple[Planned, ...]
+    costs: tuple[ArmCost, ...]
+    parallelism: tuple[Parallelism, ...]
     notes: tuple[str, ...]
 
     def find(self, target: str, arm: str, source: str | None = None) -> ArmResult:

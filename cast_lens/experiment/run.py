@@ -2,33 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
+from cast_lens.analysis.parallelism import Parallelism, parallelism
 from cast_lens.errors import ConfigError
 from cast_lens.experiment.arms import PAIR_ARMS, VECTOR_ARMS, left_out
 from cast_lens.experiment.cells import Cells
-from cast_lens.experiment.config import CastConfig
+from cast_lens.experiment.config import Arm, CastConfig
+from cast_lens.experiment.curves import CurvePoint
 from cast_lens.experiment.planned import planned_comparisons
 from cast_lens.experiment.record import CastResult
-from cast_lens.experiment.sources import read_source
+from cast_lens.experiment.sources import Source, read_source
+from cast_lens.experiment.spent import Spent
 from cast_lens.experiment.summary import values_of
 from cast_lens.experiment.target import ScoredArm, run_target
 from cast_lens.model.branches import can_branch
 from cast_lens.model.lens import Lens
 from cast_lens.model.load import load_lens
 from cast_lens.progress import progress_bar
-from cast_lens.tasks.reader import BUNDLED, read_tasks
+from cast_lens.steer.states import ResidualStates
+from cast_lens.tasks.find import find_tasks
 from cast_lens.tasks.task import Task
+
+NULLS: tuple[Arm, ...] = ("irrelevant_demos", "shuffled_labels")
 
 
 @dataclass(frozen=True)
 class CastRun:
-    """All that `run_cast` returns: the result, and what it rests on."""
+    """All that `run_cast` returns: the result, what it rests on, and what each piece took."""
 
     result: CastResult
     arms: tuple[ScoredArm, ...]
+    curves: tuple[CurvePoint, ...]
+    spent: tuple[Spent, ...]
 
 
 def run_cast(
@@ -50,9 +60,8 @@ def run_cast(
     Raises:
         CastLensError: when a task, the model or a setting is unusable.
     """
-    root = BUNDLED if config.tasks == "bundled" else Path(config.tasks).expanduser()
-    targets = read_tasks(root, list(config.targets))
-    sources = read_tasks(root, list(config.sources))
+    targets = find_tasks(config.tasks, config.targets)
+    sources = find_tasks(config.tasks, config.sources)
     _check_sizes(config, sources, targets)
     lens = lens or load_lens(
         config.model,
@@ -114,6 +123,7 @@ def _run(
         "model": lens.name,
         "model_fingerprint": lens.fingerprint,
         "tokenizer_fingerprint": lens.tokenizer_fingerprint,
+        "n_layers": lens.n_layers,
         "scoring": "packed" if can_branch(lens, 1) else "one row a variant",
         "tasks": {task.name: task.fingerprint() for task in [*sources, *targets]},
     }
@@ -127,6 +137,37 @@ def _run(
                 for arm in arms
             }
         ),
+        costs=tuple(cost for target in found for cost in target.costs),
+        parallelism=_parallelism(config, states),
         notes=(*missing, *(note for target in found for note in target.notes)),
     )
-    return CastRun(result, arms)
+    curves = tuple(point for target in found for point in target.curves)
+    return CastRun(result, arms, curves, cells.spent)
+
+
+def _parallelism(config: CastConfig, sources: Sequence[Source]) -> tuple[Parallelism, ...]:
+    """Cosines between sources after every searched block; none with a single source."""
+    if len(sources) < 2:
+        return ()
+
+    def differences(few: Mapping[str, ResidualStates], layer: int) -> dict[str, np.ndarray]:
+        return {
+            source.task.name: (few[source.task.name].at(layer) - source.zero.at(layer)).numpy()
+            for source in sources
+        }
+
+    plain = {source.task.name: source.few for source in sources}
+    altered = {
+        arm: {source.task.name: source.altered[arm] for source in sources}
+        for arm in NULLS
+        if arm in config.arms
+    }
+    return tuple(
+        parallelism(
+            differences(plain, layer),
+            {arm: differences(few, layer) for arm, few in altered.items()},
+            layer,
+            config.seed,
+        )
+        for layer in sources[0].few.layers
+    )

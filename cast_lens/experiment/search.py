@@ -12,7 +12,7 @@ from cast_lens.experiment.arms import VECTOR_ARMS, Made, draws, left_out, writte
 from cast_lens.experiment.cells import Cells
 from cast_lens.experiment.config import Arm, CastConfig
 from cast_lens.experiment.evaluate import DevScore, Questions, score_on_dev
-from cast_lens.experiment.record import Site
+from cast_lens.experiment.record import Cell, Site
 from cast_lens.experiment.sources import Source
 from cast_lens.model.lens import Lens
 from cast_lens.steer.injection import Injection
@@ -58,16 +58,55 @@ def _cells(
     ]
 
 
+@dataclass(frozen=True, eq=False)
+class Chosen:
+    """What a search on dev found for one trial.
+
+    Attributes:
+        injection: the best, to be used on test.
+        site: where it is.
+        tried: the whole grid, in the order of `scores`.
+    """
+
+    injection: Injection
+    site: Site
+    tried: tuple[Injection, ...]
+    scores: tuple[DevScore, ...]
+
+    def cells(self, draw: int) -> tuple[Cell, ...]:
+        """The grid as records."""
+        return tuple(
+            Cell(
+                draw=draw,
+                layer=one.vector.layer,
+                strength=one.strength,
+                acc=score.acc,
+                loglikelihood=score.loglikelihood,
+            )
+            for one, score in zip(self.tried, self.scores, strict=True)
+        )
+
+    def best_by_layer(self) -> tuple[Injection, ...]:
+        """The best strength of every block."""
+        best: dict[int, int] = {}
+        for i, (one, score) in enumerate(zip(self.tried, self.scores, strict=True)):
+            layer = one.vector.layer
+            at = best.setdefault(layer, i)
+            if _rank(score, one) > _rank(self.scores[at], self.tried[at]):
+                best[layer] = i
+        return tuple(self.tried[best[layer]] for layer in sorted(best))
+
+
 def choose_sites(
     lens: Lens, config: CastConfig, dev: Questions, asked: Sequence[Trial], cells: Cells
-) -> list[tuple[Injection, Site]]:
+) -> list[Chosen]:
     """Search every block and strength on dev, for each trial alike, and take the best.
 
     The best has the highest accuracy, then the highest log-likelihood of the right answer, then
     the smaller strength, then the earlier block.
 
     Returns:
-        For each trial the injection to use on test, and where it was found.
+        One for each trial.
     """
     sources = list(dict.fromkeys(trial.source for trial in asked))
     grids = [_cells(lens, config, trial, sources) for trial in asked]
@@ -91,7 +130,7 @@ def choose_sites(
 
 def _best(
     lens: Lens, grid: Sequence[Injection], scores: Sequence[DevScore], states: ResidualStates
-) -> tuple[Injection, Site]:
+) -> Chosen:
     best = max(range(len(grid)), key=lambda i: _rank(scores[i], grid[i]))
     chosen = grid[best]
     site = Site(
@@ -103,7 +142,7 @@ def _best(
         cells=len(grid),
         dev_n=len(states.query_ids),
     )
-    return chosen, site
+    return Chosen(chosen, site, tuple(grid), tuple(scores))
 
 
 def _rank(score: DevScore, cell: Injection) -> tuple[float, float, float, int]:

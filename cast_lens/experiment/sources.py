@@ -6,21 +6,22 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from cast_lens.experiment.cells import Cells
+from cast_lens.experiment.choosing import choose_examples
 from cast_lens.experiment.config import Arm, CastConfig
 from cast_lens.model.lens import Lens
 from cast_lens.model.random_words import random_words
-from cast_lens.model.tokens import encode
+from cast_lens.model.tokens import encode, fit_prompt
 from cast_lens.prompts.demonstrations import (
     draw_demonstrations,
     fixed_demonstrations,
     item_generator,
-    sample_examples,
 )
 from cast_lens.prompts.prompt import Prompt, few_shot, render_demonstration, zero_shot
 from cast_lens.steer.residual import read_residual
 from cast_lens.steer.states import ResidualStates
 from cast_lens.tasks.task import Example, Task
 
+FEW, ZERO = "few-shot states", "zero-shot states"
 Alter = Callable[[Lens, CastConfig, Task, Sequence[Example]], Mapping[str, Example]]
 
 
@@ -35,6 +36,7 @@ class Source:
         few, zero: states at the last token of their few-shot and zero-shot prompts.
         altered: by arm, other states: few-shot ones with demonstrations that were tampered with,
             or the single one of `task_vector`.
+        tokens: of every prompt that was read, by the name of the states read there.
     """
 
     task: Task
@@ -43,21 +45,22 @@ class Source:
     few: ResidualStates
     zero: ResidualStates
     altered: Mapping[Arm, ResidualStates]
+    tokens: Mapping[str, tuple[int, ...]]
 
 
 def read_source(lens: Lens, config: CastConfig, task: Task, cells: Cells) -> Source:
-    """Choose examples of a source at random and read the states that the arms ask for."""
+    """Choose examples of a source and read the states that the arms ask for."""
     fixed = fixed_set(config, task)
     left = [e for e in task.train if e not in fixed]
-    chosen = tuple(sample_examples(left, min(config.examples, len(left)), config.seed))
+    chosen = choose_examples(lens, config, task, left)
     shown = fixed or chosen
+    tokens: dict[str, tuple[int, ...]] = {}
 
     def read(name: str, prompts: Sequence[Prompt]) -> ResidualStates:
-        layers = config.layers_of(lens.n_layers)
+        fitted = [fit_prompt(lens, prompt) for prompt in prompts]
+        tokens[name] = tuple(len(row) for _, row in fitted)
         what = f"{task.name}: {name}"
-        return cells.states(
-            what, lambda: read_residual(lens, prompts, layers=layers, description=what)
-        )
+        return read_states(lens, config, cells, what, [prompt for prompt, _ in fitted])
 
     def few(told: Mapping[str, Example], queries: Sequence[Example]) -> list[Prompt]:
         return [
@@ -83,10 +86,19 @@ def read_source(lens: Lens, config: CastConfig, task: Task, cells: Cells) -> Sou
         task=task,
         chosen=chosen,
         shown=shown,
-        few=read("few-shot states", few(plain, chosen)),
-        zero=read("zero-shot states", zero),
+        few=read(FEW, few(plain, chosen)),
+        zero=read(ZERO, zero),
         altered=altered,
+        tokens=tokens,
     )
+
+
+def read_states(
+    lens: Lens, config: CastConfig, cells: Cells, what: str, prompts: Sequence[Prompt]
+) -> ResidualStates:
+    """States after the searched blocks, computed once; `what` names them within the run."""
+    layers = config.layers_of(lens.n_layers)
+    return cells.states(what, lambda: read_residual(lens, prompts, layers=layers, description=what))
 
 
 def fixed_set(config: CastConfig, task: Task) -> tuple[Example, ...]:

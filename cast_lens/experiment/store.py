@@ -13,6 +13,8 @@ from pydantic import ValidationError
 
 from cast_lens.errors import RunError
 from cast_lens.experiment.config import CastConfig
+from cast_lens.experiment.curves import CurvePoint
+from cast_lens.experiment.ledger import measured_costs
 from cast_lens.experiment.record import CastResult
 from cast_lens.experiment.run import CastRun
 from cast_lens.files import whole_folder, write_json, write_text
@@ -20,6 +22,8 @@ from cast_lens.steer.vectors import save_vectors
 
 PACKAGES = ("cast-lens", "torch", "transformers", "transformer-lens", "numpy", "scikit-learn")
 RESULTS, MANIFEST, ITEMS = "results.json", "manifest.json", "items.parquet"
+LEDGER = "ledger.json"
+CURVES = "curves.parquet"
 
 
 def versions() -> dict[str, str]:
@@ -33,7 +37,7 @@ def versions() -> dict[str, str]:
     return found
 
 
-def _toml(config: CastConfig) -> str:
+def as_toml(config: CastConfig) -> str:
     """The settings as TOML; JSON's strings, numbers and flat lists are valid TOML too."""
     settings = config.model_dump(mode="json", exclude_none=True)
     return "".join(f"{k} = {json.dumps(v, ensure_ascii=False)}\n" for k, v in settings.items())
@@ -48,11 +52,16 @@ def _item_rows(run: CastRun) -> list[dict[str, Any]]:
             "draw": draw,
             **vars(item),
             "label_logprobs": list(item.label_logprobs),
+            "content_free": list(item.content_free),
         }
         for arm in run.arms
         for draw, items in enumerate(arm.items)
         for item in items
     ]
+
+
+def _curve_rows(run: CastRun) -> list[dict[str, Any]]:
+    return [{**vars(point), "hits": list(point.hits)} for point in run.curves]
 
 
 def save_run(run: CastRun, folder: Path, seconds: float, *, within: Path | None = None) -> None:
@@ -87,9 +96,12 @@ def save_run(run: CastRun, folder: Path, seconds: float, *, within: Path | None 
     try:
         with whole_folder(folder, within) as place:
             write_json(place / RESULTS, run.result.model_dump(mode="json"))
-            write_text(place / "config.toml", _toml(run.result.config))
+            write_text(place / "config.toml", as_toml(run.result.config))
             write_json(place / MANIFEST, manifest)
+            write_json(place / LEDGER, measured_costs([a.reading for a in run.arms], run.spent))
             pq.write_table(pa.Table.from_pylist(_item_rows(run)), place / ITEMS)
+            if run.curves:
+                pq.write_table(pa.Table.from_pylist(_curve_rows(run)), place / CURVES)
             if vectors:
                 save_vectors(place / "vectors.safetensors", vectors)
     except OSError as error:
@@ -145,14 +157,29 @@ def load_items(folder: Path) -> list[dict[str, Any]]:
     Raises:
         RunError: when the folder holds no such table or it cannot be read.
     """
+    return _rows(folder, ITEMS)
+
+
+def load_curves(folder: Path) -> list[CurvePoint]:
+    """The points of all curves; none where the run was asked for none.
+
+    Raises:
+        RunError: when the table cannot be read.
+    """
+    if not (folder / CURVES).exists():
+        return []
+    return [CurvePoint(**{**row, "hits": tuple(row["hits"])}) for row in _rows(folder, CURVES)]
+
+
+def _rows(folder: Path, name: str) -> list[dict[str, Any]]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    path = folder / ITEMS
+    path = folder / name
     try:
         rows: list[dict[str, Any]] = pq.read_table(path).to_pylist()
     except FileNotFoundError:
-        raise RunError(f"{folder}: not a run folder (it holds no {ITEMS}).") from None
+        raise RunError(f"{folder}: not a run folder (it holds no {name}).") from None
     except (OSError, pa.ArrowException) as error:
         raise RunError(f"{path}: cannot be read ({error}).") from error
     return rows

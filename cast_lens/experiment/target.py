@@ -12,16 +12,18 @@ from cast_lens.errors import TaskError
 from cast_lens.experiment.arms import PAIR_ARMS, TARGET_ARMS, PromptArm
 from cast_lens.experiment.cells import Cells
 from cast_lens.experiment.config import Arm, CastConfig
+from cast_lens.experiment.curves import CurvePoint, curves_of
 from cast_lens.experiment.evaluate import ItemScore, Questions, evaluate
-from cast_lens.experiment.record import ArmResult, Site
-from cast_lens.experiment.search import Trial, choose_sites, trials
+from cast_lens.experiment.label_facts import label_facts
+from cast_lens.experiment.ledger import Reading, arm_costs
+from cast_lens.experiment.record import ArmCost, ArmResult
+from cast_lens.experiment.search import Chosen, Trial, choose_sites, trials
 from cast_lens.experiment.sources import Source
 from cast_lens.experiment.summary import compare, summarise
 from cast_lens.model.lens import Lens
 from cast_lens.model.tokens import fit_prompt
 from cast_lens.prompts.demonstrations import sample_examples
 from cast_lens.prompts.prompt import zero_shot
-from cast_lens.steer.injection import Injection
 from cast_lens.steer.vectors import SteeringVector
 from cast_lens.tasks.task import Example, Split, Task
 
@@ -38,11 +40,13 @@ class ScoredArm:
     Attributes:
         items: item scores, one tuple a draw.
         vectors: what was written, one a draw; empty for prompt arms.
+        reading: what it read.
     """
 
     result: ArmResult
     items: tuple[tuple[ItemScore, ...], ...]
     vectors: tuple[SteeringVector, ...]
+    reading: Reading
 
 
 def evaluation_items(task: Task, split: Split, limit: int | None, seed: int) -> list[Example]:
@@ -70,6 +74,8 @@ class Arms:
     """All arms of one target, and what a reader must know about its items."""
 
     scored: tuple[ScoredArm, ...]
+    costs: tuple[ArmCost, ...]
+    curves: tuple[CurvePoint, ...]
     notes: tuple[str, ...]
 
 
@@ -85,7 +91,7 @@ def run_target(
     dev = _questions(config, task, "dev")
     found = choose_sites(lens, config, dev, asked, cells) if asked else []
     test = _questions(config, task, "test")
-    variants = [None, *(injection for injection, _ in found)]
+    variants = [None, *(one.injection for one in found)]
     what = f"{task.name}: zero-shot and steered"
     most = config.max_new_tokens
     steered = cells.values(
@@ -93,7 +99,8 @@ def run_target(
         ITEM_SCORES,
         lambda: evaluate(lens, test, variants, max_new_tokens=most, description=what),
     )
-    baseline = _scored(task, _Outcome("zero_shot", None, (steered[0],)), None)
+    tokens = _tokens(lens, config, test)
+    baseline = _scored(task, _Outcome("zero_shot", None, (steered[0],), what, tokens), None)
     scored = [baseline]
     for name, build in {**TARGET_ARMS, **PAIR_ARMS}.items():
         if name in config.arms and name != "zero_shot":
@@ -102,7 +109,12 @@ def run_target(
                     outcome = _prompt_arm(lens, config, test, (name, build, source), cells)
                     scored.append(_scored(task, outcome, baseline))
     scored += _vector_arms(task, asked, found, steered[1:], baseline)
-    return Arms(tuple(scored), tuple(_left_out(task)))
+    cast = [
+        (trial.source, one) for trial, one in zip(asked, found, strict=True) if trial.arm == "cast"
+    ]
+    curves = curves_of(lens, config, test, cast, cells)
+    costs = arm_costs(lens, config, sources, dev, [arm.reading for arm in scored])
+    return Arms(tuple(scored), costs, curves, tuple(_left_out(task)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,8 +124,9 @@ class _Outcome:
     arm: Arm
     source: Source | None
     items: tuple[tuple[ItemScore, ...], ...]
-    sites: tuple[Site, ...] = ()
-    vectors: tuple[SteeringVector, ...] = ()
+    piece: str
+    tokens: tuple[int, ...]
+    chosen: tuple[Chosen, ...] = ()
     dropped: int = 0
 
 
@@ -122,6 +135,12 @@ def _questions(config: CastConfig, task: Task, split: Split) -> Questions:
     items = evaluation_items(task, split, limit, config.seed)
     prompts = tuple(zero_shot(task, e, template=config.template) for e in items)
     return Questions(task, tuple(items), prompts)
+
+
+def _tokens(lens: Lens, config: CastConfig, asked: Questions) -> tuple[int, ...]:
+    """Tokens of every prompt."""
+    fitted = (fit_prompt(lens, prompt, config.max_new_tokens) for prompt in asked.prompts)
+    return tuple(len(row) for _, row in fitted)
 
 
 def _prompt_arm(
@@ -147,13 +166,14 @@ def _prompt_arm(
         ITEM_SCORES,
         lambda: evaluate(lens, asked, [None], max_new_tokens=most, description=what),
     )
-    return _Outcome(name, source, (items[0],), dropped=dropped)
+    tokens = _tokens(lens, config, asked)
+    return _Outcome(name, source, (items[0],), what, tokens, dropped=dropped)
 
 
 def _vector_arms(
     task: Task,
     asked: Sequence[Trial],
-    found: Sequence[tuple[Injection, Site]],
+    found: Sequence[Chosen],
     items: Sequence[tuple[ItemScore, ...]],
     baseline: ScoredArm,
 ) -> Iterator[ScoredArm]:
@@ -166,8 +186,9 @@ def _vector_arms(
             arm=name,
             source=asked[members[0]].source,
             items=tuple(items[i] for i in members),
-            sites=tuple(found[i][1] for i in members),
-            vectors=tuple(found[i][0].vector for i in members),
+            piece=baseline.reading.piece,
+            tokens=baseline.reading.tokens,
+            chosen=tuple(found[i] for i in members),
         )
         yield _scored(task, outcome, baseline)
 
@@ -178,14 +199,20 @@ def _scored(task: Task, outcome: _Outcome, baseline: ScoredArm | None) -> Scored
         target=task.name,
         arm=outcome.arm,
         source=source,
-        sites=outcome.sites,
+        sites=tuple(one.site for one in outcome.chosen),
+        search=tuple(cell for draw, one in enumerate(outcome.chosen) for cell in one.cells(draw)),
         metrics=summarise(task, outcome.items),
         differences=compare(task, outcome.items, baseline.items[0]) if baseline else {},
+        labels=label_facts(task, outcome.items[0], baseline.items[0] if baseline else None),
         dropped_demonstrations=outcome.dropped,
     )
     acc = result.metrics["acc,none"].value
     log.info("%s <- %s: %s acc %.3f", task.name, source or "-", outcome.arm, acc)
-    return ScoredArm(result, outcome.items, outcome.vectors)
+    vectors = tuple(one.injection.vector for one in outcome.chosen)
+    reading = Reading(
+        task.name, outcome.arm, source, outcome.piece, outcome.tokens, len(outcome.items)
+    )
+    return ScoredArm(result, outcome.items, vectors, reading)
 
 
 def _left_out(task: Task) -> Iterator[str]:

@@ -209,7 +209,13 @@ def select_rows(lens: Lens, cache: Any, rows: torch.Tensor) -> Any:
     """A copy of a key-value cache with the given rows, each as often as it is named."""
     if lens.backend == "bridge":
         twin = twin_of(cache)
-        twin.batch_select_indices(rows)
+        read = [layer for layer in twin.layers if layer.is_initialized]
+        if read and all(len(layer.keys) == 1 for layer in read):
+            for layer in read:  # one row several times is a view; growing it copies it once
+                layer.keys = layer.keys.expand(len(rows), -1, -1, -1)
+                layer.values = layer.values.expand(len(rows), -1, -1, -1)
+        else:
+            twin.batch_select_indices(rows)
         return twin
     twin = copy.copy(cache)
     twin.previous_attention_mask = cache.previous_attention_mask[rows]

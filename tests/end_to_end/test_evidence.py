@@ -27,6 +27,7 @@ def run(planted_folder: Path, known: Planted) -> CastRun:
         "sources": [known.source.name],
         "targets": [known.target.name],
         "examples": 20,
+        "selector": "random",
         "layers": [LAYER],
         "strengths": [1.0],
         "random_directions": 1,

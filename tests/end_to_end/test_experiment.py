@@ -31,6 +31,7 @@ def _settings(planted_folder: Path, known: Planted) -> dict[str, Any]:
         "sources": [known.source.name],
         "targets": [known.source.name, known.target.name],
         "examples": 30,
+        "selector": "random",
         "layers": "all",
         "strengths": [0.5, 1.0],
     }
@@ -139,6 +140,7 @@ def test_a_run_folder_holds_what_the_run_found(run: CastRun, tmp_path: Path) -> 
     assert sorted(p.name for p in folder.iterdir()) == [
         "config.toml",
         "items.parquet",
+        "ledger.json",
         "manifest.json",
         "results.json",
         "vectors.safetensors",

@@ -279,3 +279,8 @@ def test_where_nothing_tells_the_spread_no_smallest_effect_is_claimed() -> None:
     assert compare_paired(six, 1 - six).smallest_detectable is None  # it would exceed 1
     assert compare_paired(6 * six, 6 - 6 * six).smallest_detectable is not None
     assert compare_paired(six, 1 - six, clusters=["one"] * 6).smallest_detectable is None
+
+
+def test_no_p_value_passes_one() -> None:
+    helped, harmed = (grid.ravel() for grid in np.meshgrid(np.arange(60), np.arange(60)))
+    assert mcnemar(helped, harmed).max() == 1

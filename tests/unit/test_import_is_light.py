@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-HEAVY = ("torch", "transformers", "transformer_lens", "sklearn", "scipy", "statsmodels")
+HEAVY = ("torch", "datasets", "transformers", "transformer_lens", "sklearn", "scipy", "statsmodels")
 
 
 @pytest.mark.parametrize(
@@ -16,6 +16,7 @@ HEAVY = ("torch", "transformers", "transformer_lens", "sklearn", "scipy", "stats
         "cast_lens.errors",
         "cast_lens.tasks.reader",
         "cast_lens.tasks.check",
+        "cast_lens.tasks.hub",
         "cast_lens.prompts.prompt",
     ],
 )

@@ -1,0 +1,96 @@
+"""Accuracies of single items out of a run folder, paired across arms."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Float
+
+from cast_lens.analysis.comparisons import Comparison, compare_paired
+from cast_lens.experiment.curves import CurvePoint
+from cast_lens.experiment.record import CastResult
+from cast_lens.experiment.store import load_curves, load_items, load_run
+
+Scope = Literal["another task's vector", "the task's own vector"]
+SCOPES: tuple[Scope, ...] = ("another task's vector", "the task's own vector")
+Items = Float[np.ndarray, " item"]
+Pair = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Outcomes:
+    """A run and what each arm made of each item.
+
+    Attributes:
+        result: the run.
+        curves: its curve points.
+        accuracy: by target, arm and source: of each item, a mean over draws.
+    """
+
+    result: CastResult
+    curves: tuple[CurvePoint, ...]
+    accuracy: Mapping[tuple[str, str, str | None], Items]
+
+    @cached_property
+    def pairs(self) -> list[Pair]:
+        """Target and source of every `cast` arm."""
+        return [
+            (target, source)
+            for target, arm, source in self.accuracy
+            if arm == "cast" and source is not None
+        ]
+
+    def within(self, scope: Scope) -> list[Pair]:
+        """Pairs of one scope."""
+        own = scope == "the task's own vector"
+        return [pair for pair in self.pairs if (pair[0] == pair[1]) == own]
+
+    def arm(self, name: str, pair: Pair) -> Items | None:
+        """Accuracies of an arm; of one without a source, the target's."""
+        target, source = pair
+        found = self.accuracy.get((target, name, source))
+        return self.accuracy.get((target, name, None)) if found is None else found
+
+    def compared(self, after: str, before: str, pairs: Iterable[Pair]) -> Comparison | None:
+        """Two arms over the items of all pairs that have both; see `paired`."""
+        return paired(pairs, lambda p: self.arm(after, p), lambda p: self.arm(before, p))
+
+
+def paired(
+    pairs: Iterable[Pair],
+    after: Callable[[Pair], Items | None],
+    before: Callable[[Pair], Items | None],
+) -> Comparison | None:
+    """Two ways compared item by item, an item's accuracy being its mean over sources.
+
+    Sources share the target's items, so that an item counts once however many sources there are.
+    """
+    by_target: dict[str, list[tuple[Items, Items]]] = {}
+    for pair in pairs:
+        first, second = after(pair), before(pair)
+        if first is not None and second is not None:
+            by_target.setdefault(pair[0], []).append((first, second))
+    if not by_target:
+        return None
+    means = [np.mean(np.array(found), axis=0) for found in by_target.values()]
+    both = np.concatenate(means, axis=1)
+    return compare_paired(both[0], both[1])
+
+
+def outcomes_of(folder: Path) -> Outcomes:
+    """Read a run folder.
+
+    Raises:
+        RunError: when it is none, or cannot be read.
+    """
+    draws: dict[tuple[str, str, str | None], dict[int, list[float]]] = {}
+    for row in load_items(folder):
+        arm = draws.setdefault((row["target"], row["arm"], row["source"]), {})
+        arm.setdefault(row["draw"], []).append(float(row["acc"]))
+    accuracy = {key: np.mean(np.array(list(arm.values())), axis=0) for key, arm in draws.items()}
+    return Outcomes(load_run(folder), tuple(load_curves(folder)), accuracy)

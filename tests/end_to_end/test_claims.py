@@ -1,0 +1,121 @@
+"""Claim cards of a run on the planted model, whose truth is known."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cast_lens.analysis.estimates import Estimate
+from cast_lens.experiment.claim_card import ClaimCard, judged
+from cast_lens.experiment.claims import claim_cards
+from cast_lens.experiment.config import make_config
+from cast_lens.experiment.outcomes import outcomes_of
+from cast_lens.experiment.run import run_cast
+from cast_lens.experiment.store import load_curves, save_run
+from cast_lens.figures.claims import claim_figures
+from cast_lens.model.planted import LAYER, Planted
+
+OTHER = "another task's vector"
+
+
+@pytest.fixture(scope="module")
+def folder(planted_folder: Path, known: Planted, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    names = [known.source.name, known.target.name]
+    config = make_config(
+        {
+            "model": "planted",
+            "tasks": str(planted_folder),
+            "sources": names,
+            "targets": names,
+            "selector": "k_center",
+            "embeddings": "model",
+            "examples": 20,
+            "layers": "all",
+            "strengths": [0.5, 1.0],
+            "random_directions": 1,
+            "curves": ["layers", "examples", "shots"],
+            "curve_examples": [1, 4, 16],
+            "curve_shots": [1, 2, 4],
+            "curve_seeds": 2,
+        }
+    )
+    out = tmp_path_factory.mktemp("runs") / "claims"
+    save_run(run_cast(config, known.lens), out, 1.0)
+    return out
+
+
+@pytest.fixture(scope="module")
+def cards(folder: Path) -> dict[tuple[str, str], ClaimCard]:
+    return {(card.key, card.scope): card for card in claim_cards(folder)}
+
+
+def test_what_was_planted_is_supported(cards: dict[tuple[str, str], ClaimCard]) -> None:
+    for key in ("steering", "not any direction", "more than format"):
+        card = cards[key, OTHER]
+        assert card.verdict == "supported", card
+        assert card.effect is not None
+        assert card.effect.value > 0.5
+
+
+def test_what_was_not_planted_is_not_supported(cards: dict[tuple[str, str], ClaimCard]) -> None:
+    # all planted labels are "yes", so permuting them changes nothing; one example is enough
+    for key in ("labels matter", "selection", "contrast"):
+        assert cards[key, OTHER].verdict in {"refuted", "inconclusive"}, cards[key, OTHER]
+
+
+def test_curves_name_every_setting_and_hold_every_item(folder: Path, known: Planted) -> None:
+    points = load_curves(folder)
+    assert {p.x for p in points if p.kind == "layers"} == set(range(known.lens.n_layers))
+    examples = {(p.selector, p.seed, p.x) for p in points if p.kind == "examples"}
+    assert examples == {
+        (selector, seed, n)
+        for selector, seed in (("k_center", 0), ("random", 0), ("random", 1))
+        for n in (1, 4, 16)
+    }
+    assert {p.x for p in points if p.kind == "shots"} == {1, 2, 4}
+    assert {len(p.hits) for p in points} == {len(known.target.test)}
+
+
+def test_below_the_planted_block_a_vector_does_nothing(folder: Path, known: Planted) -> None:
+    by_layer = {
+        point.x: np.mean(point.hits)
+        for point in load_curves(folder)
+        if (point.kind, point.target, point.source)
+        == ("layers", known.target.name, known.source.name)
+    }
+    assert by_layer[LAYER] == 1
+    assert by_layer[LAYER - 1] < 0.5
+
+
+def test_the_comparison_pairs_items_and_counts_each_once(folder: Path) -> None:
+    found = outcomes_of(folder)
+    pairs = found.within(OTHER)
+    compared = found.compared("cast", "zero_shot", pairs)
+    assert compared is not None
+    assert compared.n == sum(len(found.accuracy[t, "zero_shot", None]) for t, _ in pairs)
+
+
+def test_every_figure_of_the_cards_draws(folder: Path) -> None:
+    figures = claim_figures(claim_cards(folder), outcomes_of(folder))
+    assert set(figures) == {"claims", "curve_layers", "curve_examples", "curve_shots"}
+    assert all(figure.data for figure in figures.values())
+
+
+@pytest.mark.parametrize(
+    ("value", "low", "high", "verdict"),
+    [
+        (0.3, 0.2, 0.4, "supported"),
+        (0.12, 0.01, 0.2, "supported"),
+        (0.05, 0.01, 0.09, "refuted"),
+        (-0.2, -0.3, -0.1, "refuted"),
+        (0.2, -0.05, 0.4, "inconclusive"),
+        (0.05, 0.01, 0.2, "inconclusive"),
+    ],
+)
+def test_the_verdict_follows_interval_and_threshold(
+    value: float, low: float, high: float, verdict: str
+) -> None:
+    effect = Estimate(value=value, low=low, high=high, n=10, method="by hand")
+    assert judged(effect, 0.1) == verdict

@@ -216,17 +216,18 @@ def _cheaper(found: Outcomes) -> ClaimCard:
     key, claim = "cheaper", "It costs less per query than in-context examples"
     scope: Scope = "another task's vector"
     costs = {(c.target, c.arm, c.source): c for c in found.result.costs}
-    ratios, even = [], []
+    ratios: list[float] = []
+    even: list[int | None] = []
     for target, source in found.within(scope):
         ours = costs.get((target, "cast", source))
         theirs = costs.get((target, "icl_cross_task", source))
         if ours is not None and theirs is not None:
             ratios.append(theirs.flops / ours.flops)
-            saved = theirs.flops - ours.flops
-            even.append(ours.once_flops / saved if saved > 0 else math.inf)
+            even.append(ours.breaks_even["icl_cross_task"])
     if not ratios:
         return not_tested(key, claim, scope, "The run lacks cast or icl_cross_task.")
-    slowest = f"{math.ceil(max(even))}" if math.isfinite(max(even)) else "no number of"
+    known = [queries for queries in even if queries is not None]
+    slowest = f"{max(known):,}" if len(known) == len(even) else "no number of"
     return ClaimCard(
         key=key,
         claim=claim,

@@ -12,6 +12,7 @@ from cast_lens.errors import ModelError
 from cast_lens.files import fingerprint, whole_file
 from cast_lens.model.catalog import ENCODERS, cache_root
 from cast_lens.model.fetch import fetch
+from cast_lens.model.load import without_bars
 from cast_lens.progress import progress_bar
 
 BATCH = 64  # texts
@@ -84,7 +85,8 @@ def _load(encoder: str, device: str | None) -> Any:
     known = ENCODERS.get(encoder)
     where = str(fetch(known)) if known else encoder
     try:
-        return SentenceTransformer(where, device=device or "cpu")
+        with without_bars():
+            return SentenceTransformer(where, device=device or "cpu")
     except Exception as error:
         reason = next(iter(str(error).strip().splitlines()), repr(error))
         raise ModelError(

@@ -128,7 +128,7 @@ def _from_pretrained(
     local = Path(where).is_dir()
     options = {"revision": revision, "local_files_only": local}
     try:
-        with _no_bars():
+        with without_bars():
             tokenizer = AutoTokenizer.from_pretrained(where, **options)
             hf, report = AutoModelForCausalLM.from_pretrained(
                 where, dtype=dtype, device_map=device_map, output_loading_info=True, **options
@@ -145,7 +145,7 @@ def _from_pretrained(
 
 
 @contextmanager
-def _no_bars() -> Iterator[None]:
+def without_bars() -> Iterator[None]:
     """A load under a second needs no bar; the hub's download bars stay."""
     from transformers.utils import logging
 

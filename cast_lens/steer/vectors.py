@@ -17,7 +17,7 @@ from cast_lens.shapes import shaped
 from cast_lens.steer.identity import Identity
 from cast_lens.steer.states import ResidualStates, contrast
 
-FORMAT = "cast_lens.vectors.1"
+FORMAT = "cast_lens.vectors.2"
 
 
 @shaped
@@ -155,7 +155,8 @@ def save_vectors(path: Path, vectors: Mapping[str, SteeringVector]) -> None:
         for name, vector in vectors.items()
     }
     tensors = {name: vector.direction.clone() for name, vector in vectors.items()}
-    metadata = {"format": FORMAT, "vectors": json.dumps(about, sort_keys=True, allow_nan=False)}
+    # one key: the library writes several in an order that changes from process to process
+    metadata = {FORMAT: json.dumps(about, sort_keys=True, allow_nan=False)}
     with whole_file(Path(path)) as temporary:
         save_file(tensors, temporary, metadata=metadata)
 
@@ -182,10 +183,10 @@ def load_vectors(path: Path) -> dict[str, SteeringVector]:
             f"{path}: not a readable safetensors file ({error}).",
             "Only safetensors files are read; pickles are never opened.",
         ) from error
-    if metadata.get("format") != FORMAT:
+    if FORMAT not in metadata:
         raise VectorError(f"{path}: holds no cast_lens provenance (expected format {FORMAT}).")
     try:
-        about = json.loads(metadata["vectors"])
+        about = json.loads(metadata[FORMAT])
         return {
             name: SteeringVector(
                 tensors[name], entry["layer"], Identity(**entry["identity"]), entry["recipe"]

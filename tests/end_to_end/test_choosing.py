@@ -11,8 +11,7 @@ from test_cli import cast_lens
 
 from cast_lens.experiment.choosing import choose_examples, embeddings_of
 from cast_lens.experiment.config import CastConfig, make_config
-from cast_lens.model import encoder
-from cast_lens.model.catalog import ENCODERS
+from cast_lens.model.encoder import embed_texts
 from cast_lens.model.planted import Planted
 from cast_lens.steer.residual import read_residual
 
@@ -92,12 +91,9 @@ def test_where_all_are_taken_nothing_is_embedded(
 
 
 @pytest.mark.real
-def test_the_sentence_encoder_puts_like_sentences_together(cache: Path) -> None:
-    monkey = ENCODERS["minilm"]
-    if not encoder.fetch(monkey).is_dir():
-        pytest.skip("not fetched")
+def test_the_sentence_encoder_puts_like_sentences_together() -> None:
     texts = ["A dog barks.", "A puppy is barking loudly.", "Interest rates rose by one percent."]
-    rows = encoder.embed_texts(texts)
+    rows = embed_texts(texts)
     assert rows.shape == (3, 384)
     unit = rows / np.linalg.norm(rows, axis=1, keepdims=True)
     assert unit[0] @ unit[1] > 0.5 > unit[0] @ unit[2]

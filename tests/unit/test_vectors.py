@@ -251,7 +251,7 @@ PROVENANCE = {
 @pytest.mark.parametrize("kind", PROVENANCE)
 def test_a_file_with_broken_provenance_is_refused_in_one_line(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "v.safetensors"
-    metadata = {"format": FORMAT, "vectors": PROVENANCE[kind]}
+    metadata = {FORMAT: PROVENANCE[kind]}
     save_file({"a": torch.zeros(WIDTH)}, path, metadata=metadata)
     with pytest.raises(VectorError) as caught:
         load_vectors(path)

@@ -35,6 +35,34 @@ class Mutant:
 
 MUTANTS = (
     Mutant(
+        "a claim is supported by the upper end of its interval",
+        "experiment/claim_card.py",
+        "if effect.low > 0 and",
+        "if effect.high > 0 and",
+        "tests/end_to_end/test_claims.py",
+    ),
+    Mutant(
+        "a curve's vector is made of its first example only",
+        "experiment/curves.py",
+        "for e in chosen])\n",
+        "for e in chosen[:1]])\n",
+        "tests/end_to_end/test_claims.py",
+    ),
+    Mutant(
+        "the null's cosine is added, not subtracted",
+        "analysis/parallelism.py",
+        "_mean_cosine(point) - _mean_cosine(_means(null))",
+        "_mean_cosine(point) + _mean_cosine(_means(null))",
+        "tests/unit/test_parallelism.py",
+    ),
+    Mutant(
+        "break-even one query too early",
+        "experiment/flops.py",
+        "return math.floor(once / (other - each)) + 1",
+        "return math.floor(once / (other - each))",
+        "tests/unit/test_flops.py",
+    ),
+    Mutant(
         "class numbers of a hub data set off by one",
         "tasks/hub_rows.py",
         "return names[value]",

@@ -120,7 +120,7 @@ def _example_points(
         )
         order = choose_examples(lens, settings, source.task, pool)
         for n in sizes:
-            vector = _mean_of(differences, order[:n], chosen.injection)
+            vector = mean_over(differences, order[:n], chosen.injection)
             point = CurvePoint("examples", test.task.name, source.task.name, n, selector, seed, ())
             yield point, replace(chosen.injection, vector=vector)
 
@@ -147,9 +147,16 @@ def _pool_differences(
     )
 
 
-def _mean_of(
+def mean_over(
     differences: ResidualStates, chosen: Sequence[Example], at: Injection
 ) -> SteeringVector:
+    """The vector of some examples, in the place of another one.
+
+    Args:
+        differences: of a whole pool.
+        chosen: of that pool.
+        at: the injection whose block and recipe it takes.
+    """
     row = {id_: i for i, id_ in enumerate(differences.query_ids)}
     rows = torch.tensor([row[e.id] for e in chosen])
     direction = differences.at(at.vector.layer)[rows].double().mean(dim=0).float()

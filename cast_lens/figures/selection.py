@@ -58,6 +58,7 @@ def selection_map(
         name=f"chosen ({len(chosen)}), in order; larger: more influential",
         marker={
             "color": ACCENT,
+            "opacity": 1,
             "size": 9 + 11 * selection.rank,
             "line": {"color": "white", "width": 1},
         },

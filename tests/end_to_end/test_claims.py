@@ -6,16 +6,23 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from cast_lens.analysis.estimates import Estimate
 from cast_lens.experiment.claim_card import ClaimCard, judged
 from cast_lens.experiment.claims import claim_cards
 from cast_lens.experiment.config import make_config
+from cast_lens.experiment.curves import mean_over
 from cast_lens.experiment.outcomes import outcomes_of
 from cast_lens.experiment.run import run_cast
 from cast_lens.experiment.store import load_curves, save_run
 from cast_lens.figures.claims import claim_figures
 from cast_lens.model.planted import LAYER, Planted
+from cast_lens.prompts.prompt import few_shot, zero_shot
+from cast_lens.steer.injection import Injection
+from cast_lens.steer.residual import read_residual
+from cast_lens.steer.states import contrast
+from cast_lens.steer.vectors import mean_vector
 
 OTHER = "another task's vector"
 
@@ -76,6 +83,18 @@ def test_curves_name_every_setting_and_hold_every_item(folder: Path, known: Plan
     }
     assert {p.x for p in points if p.kind == "shots"} == {1, 2, 4}
     assert {len(p.hits) for p in points} == {len(known.target.test)}
+
+
+def test_a_curves_vector_is_the_mean_over_its_own_examples(known: Planted) -> None:
+    pool = known.source.train[:4]
+    few = [few_shot(known.source, e, known.source.train[10:14]) for e in pool]
+    zero = [zero_shot(known.source, e) for e in pool]
+    states = [read_residual(known.lens, prompts) for prompts in (few, zero)]
+    at = Injection(mean_vector(*states, LAYER), 2.0)
+    mine = mean_over(contrast(*states), pool[1:3], at)
+    rows = states[0].at(LAYER) - states[1].at(LAYER)
+    assert torch.allclose(mine.direction, rows[1:3].mean(dim=0), atol=1e-5)
+    assert mine.recipe["examples"] == [e.id for e in pool[1:3]]
 
 
 def test_below_the_planted_block_a_vector_does_nothing(folder: Path, known: Planted) -> None:

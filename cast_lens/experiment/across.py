@@ -14,6 +14,7 @@ from cast_lens.errors import RunError
 from cast_lens.experiment.config import Arm, CastConfig
 from cast_lens.experiment.record import CastResult
 from cast_lens.experiment.store import load_items, load_run
+from cast_lens.experiment.summary import clusters_of
 
 Key = tuple[str, Arm, str | None]
 
@@ -64,6 +65,7 @@ def compare_runs(first: Path, second: Path) -> RunsCompared:
             f"{first} and {second} share no arm of a target.", "Compare runs with a common target."
         )
     _check_tasks({key[0] for key in shared}, *runs)
+    passages = {(row["target"], row["doc_id"]): row["passage"] for row in load_items(first)}
     comparisons = {}
     for key in shared:
         before, after = items[0][key], items[1][key]
@@ -75,7 +77,9 @@ def compare_runs(first: Path, second: Path) -> RunsCompared:
             )
         ids = sorted(before)
         comparisons[key] = compare_paired(
-            np.array([after[i] for i in ids]), np.array([before[i] for i in ids])
+            np.array([after[i] for i in ids]),
+            np.array([before[i] for i in ids]),
+            clusters=clusters_of([passages[key[0], i] for i in ids]),
         )
     adjusted = benjamini_hochberg({str(key): found.p for key, found in comparisons.items()})
     return RunsCompared(

@@ -17,7 +17,7 @@ from cast_lens.analysis.families import holm
 from cast_lens.experiment.claim_card import ClaimCard, card_of, judged, not_tested
 from cast_lens.experiment.config import Arm, CurveKind
 from cast_lens.experiment.curves import CurvePoint
-from cast_lens.experiment.outcomes import SCOPES, Items, Outcomes, Pair, Scope, outcomes_of, paired
+from cast_lens.experiment.outcomes import SCOPES, Items, Outcomes, Pair, Scope, outcomes_of
 
 WINDOW = (0.5, 0.65)  # the paper's relative depth
 NO_CURVE = "The run has no such curve: add it to `curves`, or take the preset `claims`."
@@ -127,7 +127,7 @@ def _middle(found: Outcomes, scope: Scope) -> ClaimCard:
     def inside(point: CurvePoint) -> bool:
         return low <= depth[point.x] <= high
 
-    compared = paired(
+    compared = found.paired(
         found.within(scope),
         lambda pair: _points(found, "layers", pair, inside),
         lambda pair: _points(found, "layers", pair, lambda point: not inside(point)),
@@ -147,7 +147,7 @@ def _grows(found: Outcomes, scope: Scope) -> ClaimCard:
     sizes = sorted({point.x for point in found.curves if point.kind == "examples"})
     if len(sizes) < 2:
         return not_tested(key, claim, scope, NO_CURVE)
-    compared = paired(
+    compared = found.paired(
         found.within(scope),
         lambda pair: _points(found, "examples", pair, lambda p: p.x == sizes[-1]),
         lambda pair: _points(found, "examples", pair, lambda p: p.x == sizes[0]),
@@ -155,7 +155,7 @@ def _grows(found: Outcomes, scope: Scope) -> ClaimCard:
     says = f"From {sizes[0]} to {sizes[-1]} examples."
     shots = sorted({point.x for point in found.curves if point.kind == "shots"})
     if len(shots) > 1:
-        more = paired(
+        more = found.paired(
             found.within(scope),
             lambda pair: _points(found, "shots", pair, lambda p: p.x == shots[-1]),
             lambda pair: _points(found, "shots", pair, lambda p: p.x == shots[-2]),
@@ -174,7 +174,7 @@ def _selection(found: Outcomes, scope: Scope) -> ClaimCard:
     sizes = {point.x for point in found.curves if point.selector == chosen}
     if chosen == "random" or not sizes:
         return not_tested(key, claim, scope, NO_CURVE)
-    compared = paired(
+    compared = found.paired(
         found.within(scope),
         lambda pair: _points(found, "examples", pair, lambda p: p.selector == chosen),
         lambda pair: _points(found, "examples", pair, lambda p: p.selector == "random"),

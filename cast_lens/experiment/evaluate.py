@@ -24,6 +24,7 @@ class ItemScore:
 
     Attributes:
         doc_id, prompt_hash, target_hash: as lm-eval names them.
+        passage: of the item; its own id where it shares none.
         label: the right answer; `predicted` the likeliest label, empty for free answers.
         logprob: of the right answer (the likeliest accepted one), summed over its tokens.
         acc: likeliest label is right; for free answers: an accepted one is the greedy choice.
@@ -37,6 +38,7 @@ class ItemScore:
     doc_id: str
     prompt_hash: str
     target_hash: str
+    passage: str
     label: str
     predicted: str
     logprob: float
@@ -88,6 +90,7 @@ def _identity(example: Example, prompt: Prompt) -> dict[str, Any]:
         "doc_id": example.id,
         "prompt_hash": fingerprint(prompt.text),
         "target_hash": fingerprint(example.label),
+        "passage": example.passage or example.id,
         "label": example.label,
     }
 

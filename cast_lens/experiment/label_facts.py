@@ -16,6 +16,7 @@ from cast_lens.analysis.calibration import (
     prior_shift,
 )
 from cast_lens.experiment.evaluate import ItemScore
+from cast_lens.experiment.summary import clusters_of
 from cast_lens.tasks.task import Task
 
 
@@ -65,7 +66,8 @@ def _prior(
     truth: Bool[np.ndarray, "item label"],
 ) -> PriorShift:
     zero, zero_bare = _logprobs(baseline)
-    return prior_shift(zero, own, truth, content_free=(zero_bare, bare))
+    clusters = clusters_of([item.passage for item in baseline])
+    return prior_shift(zero, own, truth, content_free=(zero_bare, bare), clusters=clusters)
 
 
 def _logprobs(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +15,7 @@ from cast_lens.analysis.comparisons import Comparison, compare_paired
 from cast_lens.experiment.curves import CurvePoint
 from cast_lens.experiment.record import CastResult
 from cast_lens.experiment.store import load_curves, load_items, load_run
+from cast_lens.experiment.summary import clusters_of
 
 Scope = Literal["another task's vector", "the task's own vector"]
 SCOPES: tuple[Scope, ...] = ("another task's vector", "the task's own vector")
@@ -30,11 +31,13 @@ class Outcomes:
         result: the run.
         curves: its curve points.
         accuracy: by target, arm and source: of each item, a mean over draws.
+        passages: by target, of each item.
     """
 
     result: CastResult
     curves: tuple[CurvePoint, ...]
     accuracy: Mapping[tuple[str, str, str | None], Items]
+    passages: Mapping[str, Sequence[str]]
 
     @cached_property
     def pairs(self) -> list[Pair]:
@@ -58,28 +61,30 @@ class Outcomes:
 
     def compared(self, after: str, before: str, pairs: Iterable[Pair]) -> Comparison | None:
         """Two arms over the items of all pairs that have both; see `paired`."""
-        return paired(pairs, lambda p: self.arm(after, p), lambda p: self.arm(before, p))
+        return self.paired(pairs, lambda p: self.arm(after, p), lambda p: self.arm(before, p))
 
+    def paired(
+        self,
+        pairs: Iterable[Pair],
+        after: Callable[[Pair], Items | None],
+        before: Callable[[Pair], Items | None],
+    ) -> Comparison | None:
+        """Two ways compared item by item, an item's accuracy being its mean over sources.
 
-def paired(
-    pairs: Iterable[Pair],
-    after: Callable[[Pair], Items | None],
-    before: Callable[[Pair], Items | None],
-) -> Comparison | None:
-    """Two ways compared item by item, an item's accuracy being its mean over sources.
-
-    Sources share the target's items, so that an item counts once however many sources there are.
-    """
-    by_target: dict[str, list[tuple[Items, Items]]] = {}
-    for pair in pairs:
-        first, second = after(pair), before(pair)
-        if first is not None and second is not None:
-            by_target.setdefault(pair[0], []).append((first, second))
-    if not by_target:
-        return None
-    means = [np.mean(np.array(found), axis=0) for found in by_target.values()]
-    both = np.concatenate(means, axis=1)
-    return compare_paired(both[0], both[1])
+        Sources share the target's items, so that an item counts once however many sources there
+        are. Items of one passage are kept together.
+        """
+        by_target: dict[str, list[tuple[Items, Items]]] = {}
+        for pair in pairs:
+            first, second = after(pair), before(pair)
+            if first is not None and second is not None:
+                by_target.setdefault(pair[0], []).append((first, second))
+        if not by_target:
+            return None
+        means = [np.mean(np.array(found), axis=0) for found in by_target.values()]
+        both = np.concatenate(means, axis=1)
+        passages = [f"{target}/{one}" for target in by_target for one in self.passages[target]]
+        return compare_paired(both[0], both[1], clusters=clusters_of(passages))
 
 
 def outcomes_of(folder: Path) -> Outcomes:
@@ -89,8 +94,15 @@ def outcomes_of(folder: Path) -> Outcomes:
         RunError: when it is none, or cannot be read.
     """
     draws: dict[tuple[str, str, str | None], dict[int, list[float]]] = {}
+    passages: dict[str, dict[str, str]] = {}
     for row in load_items(folder):
+        passages.setdefault(row["target"], {})[row["doc_id"]] = row["passage"]
         arm = draws.setdefault((row["target"], row["arm"], row["source"]), {})
         arm.setdefault(row["draw"], []).append(float(row["acc"]))
     accuracy = {key: np.mean(np.array(list(arm.values())), axis=0) for key, arm in draws.items()}
-    return Outcomes(load_run(folder), tuple(load_curves(folder)), accuracy)
+    return Outcomes(
+        load_run(folder),
+        tuple(load_curves(folder)),
+        accuracy,
+        {target: tuple(of.values()) for target, of in passages.items()},
+    )

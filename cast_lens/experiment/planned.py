@@ -21,24 +21,34 @@ AGAINST: tuple[Arm, ...] = (
 Key = tuple[str, Arm, str | None]
 
 
-def planned_comparisons(outcomes: Mapping[Key, np.ndarray]) -> tuple[Planned, ...]:
+def planned_comparisons(
+    outcomes: Mapping[Key, np.ndarray], clusters: Mapping[str, Sequence[str] | None]
+) -> tuple[Planned, ...]:
     """`cast` against the other arms, one family for each pair of target and source.
 
     Args:
         outcomes: by target, arm and source: accuracy of each item, a mean over draws.
+        clusters: by target: the passage of each item; None where no two share one.
     """
     found: list[Planned] = []
     for target, arm, source in outcomes:
         if arm == "cast" and source is not None:
-            found += _family(outcomes, target, source)
+            found += _family(outcomes, target, source, clusters[target])
     return tuple(found)
 
 
-def _family(outcomes: Mapping[Key, np.ndarray], target: str, source: str) -> Sequence[Planned]:
+def _family(
+    outcomes: Mapping[Key, np.ndarray],
+    target: str,
+    source: str,
+    clusters: Sequence[str] | None,
+) -> Sequence[Planned]:
     cast = outcomes[target, "cast", source]
     others = {arm: (target, arm, None if arm == "zero_shot" else source) for arm in AGAINST}
     comparisons = {
-        arm: compare_paired(cast, outcomes[key]) for arm, key in others.items() if key in outcomes
+        arm: compare_paired(cast, outcomes[key], clusters=clusters)
+        for arm, key in others.items()
+        if key in outcomes
     }
     adjusted = holm({arm: comparison.p for arm, comparison in comparisons.items()})
     return [

@@ -18,7 +18,7 @@ from cast_lens.experiment.planned import planned_comparisons
 from cast_lens.experiment.record import CastResult
 from cast_lens.experiment.sources import Source, read_source
 from cast_lens.experiment.spent import Spent
-from cast_lens.experiment.summary import values_of
+from cast_lens.experiment.summary import clusters_of, values_of
 from cast_lens.experiment.target import ScoredArm, run_target
 from cast_lens.model.branches import can_branch
 from cast_lens.model.lens import Lens
@@ -135,7 +135,11 @@ def _run(
             {
                 (arm.result.target, arm.result.arm, arm.result.source): values_of(arm.items, "acc")
                 for arm in arms
-            }
+            },
+            {
+                arm.result.target: clusters_of([item.passage for item in arm.items[0]])
+                for arm in arms
+            },
         ),
         costs=tuple(cost for target in found for cost in target.costs),
         parallelism=_parallelism(config, states),

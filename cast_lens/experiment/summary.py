@@ -37,13 +37,21 @@ def summarise(task: Task, draws: Sequence[Sequence[ItemScore]]) -> dict[str, Est
     return summary
 
 
+def clusters_of(passages: Sequence[str]) -> list[str] | None:
+    """Which items belong together; None where no two share a passage."""
+    return list(passages) if len(set(passages)) < len(passages) else None
+
+
 def compare(
     task: Task, draws: Sequence[Sequence[ItemScore]], baseline: Sequence[ItemScore]
 ) -> dict[str, Estimate]:
-    """Differences to the baseline over the same items."""
+    """Differences to the baseline over the same items, those of one passage kept together."""
     ids = [item.doc_id for item in baseline]
     assert all([item.doc_id for item in items] == ids for items in draws)
+    clusters = clusters_of([item.passage for item in baseline])
     return {
-        key: paired_difference(values_of(draws, field), values_of([baseline], field))
+        key: paired_difference(
+            values_of(draws, field), values_of([baseline], field), clusters=clusters
+        )
         for field, key in fields_of(task).items()
     }

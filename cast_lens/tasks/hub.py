@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from cast_lens.errors import TaskError
+from cast_lens.files import fingerprint
 from cast_lens.tasks.hub_languages import CROSS_LINGUAL
 from cast_lens.tasks.hub_table import CROSS_DOMAIN, HubSet
 from cast_lens.tasks.task import SPLITS, Example, Split, Task
@@ -214,7 +215,8 @@ def _example(hub_set: HubSet, row: Mapping[str, Any], key: str) -> Example | Non
     if label not in hub_set.labels:
         known = ", ".join(hub_set.labels)
         raise TaskError(f"{hub_set.name}: row {key}: label {label!r} is not one of {known}.")
-    return Example(id=key, input=text, label=label)
+    shared = fingerprint(row[hub_set.passage]) if hub_set.passage else None
+    return Example(id=key, input=text, label=label, passage=shared)
 
 
 def _missing_column(hub_set: HubSet, column: str, known: Iterable[str]) -> TaskError:

@@ -38,6 +38,7 @@ class HubSet:
             one, they share its rows; the hub's test split is not used where it has no labels.
         render: a row's input and label.
         family: what parallel sets in several languages have in common, so that they share ids.
+        passage: column of the text that several rows ask about; None where each has its own.
         id_column: what tells rows of a split apart in every language; their place when None.
     """
 
@@ -53,6 +54,7 @@ class HubSet:
     licence: str
     instruction: str
     family: str = ""
+    passage: str | None = None
     id_column: str | None = None
 
     @property
@@ -113,6 +115,7 @@ CROSS_DOMAIN = (
         hub_id="google/boolq",
         splits=("train", "train", "validation"),
         render=rows.passage,
+        passage="passage",
         labels=("False", "True"),
         licence="CC BY-SA 3.0",
         instruction=(
@@ -212,6 +215,7 @@ CROSS_DOMAIN = (
         config="all",
         splits=("train", "validation", "test"),
         render=rows.reading,
+        passage="article",
         labels=tuple("ABCD"),
         licence="non-commercial research",
         instruction=(

@@ -24,6 +24,7 @@ class Example(BaseModel):
         input: the query as the prompt shows it.
         label: the right answer, as a demonstration shows it.
         accept: every right answer, `label` first; `(label,)` when the file names no others.
+        passage: what items that ask about one text share, for statistics; None where alone.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -32,6 +33,7 @@ class Example(BaseModel):
     input: Filled
     label: Filled
     accept: tuple[Filled, ...] = ()
+    passage: Filled | None = None
 
     @model_validator(mode="before")
     @classmethod

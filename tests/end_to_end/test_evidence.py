@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 from statsmodels.stats.multitest import multipletests
+from tasks_on_disk import save_task
 
 from cast_lens.errors import RunError
 from cast_lens.experiment.across import compare_runs
@@ -17,6 +18,7 @@ from cast_lens.experiment.planned import AGAINST, Key, planned_comparisons
 from cast_lens.experiment.run import CastRun, run_cast
 from cast_lens.experiment.store import save_run
 from cast_lens.model.planted import LAYER, Planted
+from cast_lens.tasks.task import Task
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +66,8 @@ def test_each_pair_of_target_and_source_is_a_family_of_its_own() -> None:
         for target, source in (("t", "a"), ("t", "b"), ("u", "a"))
         for arm, gained in values.items()
     }
-    found = planned_comparisons(outcomes)
+    alone = dict.fromkeys(target for target, _, _ in outcomes)
+    found = planned_comparisons(outcomes, alone)
     assert len(found) == 6
     assert {one.adjusted_p for one in found} == {2 * found[0].comparison.p}
 
@@ -114,3 +117,23 @@ def test_settings_that_differ_are_named(run: CastRun, tmp_path: Path) -> None:
     save_run(run, tmp_path / "one", 0.0)
     save_run(other, tmp_path / "two", 0.0)
     assert compare_runs(tmp_path / "one", tmp_path / "two").differing == ("seed: 0, 5",)
+
+
+def test_items_of_one_passage_are_not_counted_as_independent(
+    run: CastRun, known: Planted, tmp_path: Path
+) -> None:
+    fields = known.target.model_dump()
+    fields["test"] = [
+        {**item, "passage": f"passage {i // 4}"} for i, item in enumerate(fields["test"])
+    ]
+    for task in (known.source, Task.model_validate(fields)):
+        save_task(task, tmp_path)
+    config = run.result.config.model_copy(update={"tasks": str(tmp_path)})
+    shared = run_cast(config, known.lens).result
+    for alone, together in zip(run.result.planned, shared.planned, strict=True):
+        assert together.comparison.test == "sign flips of clusters"
+        assert together.comparison.n == alone.comparison.n
+        # five passages cannot give p < 0.05 however clear the twenty items are
+        assert together.comparison.p > 0.05
+    steered = shared.find(known.target.name, "cast", known.source.name)
+    assert "cluster" in steered.differences["acc,none"].method

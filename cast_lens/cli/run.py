@@ -11,6 +11,10 @@ from cast_lens.cli.output import AsJson, log_to_stderr, print_json, print_line, 
 from cast_lens.errors import ConfigError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from pydantic import BaseModel
+
     from cast_lens.experiment.config import CastConfig
 
 RUN_EXAMPLES = (
@@ -163,23 +167,34 @@ def show(
     changed: Annotated[
         Text, typer.Option(help="List the items that this arm helped or harmed.")
     ] = None,
+    blocks: Annotated[
+        bool, typer.Option("--blocks", help="Accuracy by block, where the run has that curve.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Print the table of a run folder again, or the items that one arm changed."""
-    from cast_lens.cli.run_table import print_changed, print_run
+    """Print the table of a run folder again, the items that one arm changed, or its blocks."""
+    from cast_lens.cli.run_table import print_blocks, print_changed, print_run
+    from cast_lens.experiment.blocks import blocks_of
     from cast_lens.experiment.changed import changed_items
     from cast_lens.experiment.store import load_run
 
     if changed is not None:
         items = changed_items(folder, changed)
+        _print(items, as_json, lambda: print_changed(items, changed))
+    elif blocks:
+        found = blocks_of(folder)
+        _print(found, as_json, lambda: print_blocks(found))
+    else:
+        result = load_run(folder)
         if as_json:
-            print_json([item.model_dump(mode="json") for item in items])
-        else:
-            print_changed(items, changed)
-        return
-    result = load_run(folder)
+            print_json(result.model_dump(mode="json"))
+            return
+        print_run(result)
+        print_line(f"Run folder: {folder}")
+
+
+def _print(records: Sequence[BaseModel], as_json: bool, table: Callable[[], None]) -> None:
     if as_json:
-        print_json(result.model_dump(mode="json"))
-        return
-    print_run(result)
-    print_line(f"Run folder: {folder}")
+        print_json([record.model_dump(mode="json") for record in records])
+    else:
+        table()

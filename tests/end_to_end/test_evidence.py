@@ -137,3 +137,6 @@ def test_items_of_one_passage_are_not_counted_as_independent(
         assert together.comparison.p > 0.05
     steered = shared.find(known.target.name, "cast", known.source.name)
     assert "cluster" in steered.differences["acc,none"].method
+    alone = run.result.find(known.target.name, "cast", known.source.name)
+    # all twenty are right: five passages say less than twenty items
+    assert steered.metrics["acc,none"].low < alone.metrics["acc,none"].low

@@ -26,7 +26,7 @@ class Parallelism(BaseModel):
         matrix: cosine of the mean differences of every two tasks.
         cosine: mean over all pairs, with an interval over each task's examples.
         without_shared: the same after the direction that all share (the mean of the unit vectors)
-            is projected out.
+            is projected out; unrelated vectors then have -1 / (tasks - 1).
         ceiling: mean over tasks of the cosine of a task with itself, from halves of its examples,
             stepped up to its full number by the Spearman-Brown formula.
         flips_p: share of random sign flips of single differences whose mean cosine is as high.

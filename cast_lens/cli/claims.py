@@ -77,5 +77,6 @@ def _print(cards: tuple[ClaimCard, ...]) -> None:
         print_line(f"{card.key} ({card.scope}): {card.says}")
     print_line(
         "supported: interval above 0 and effect at the threshold; refuted: interval below the "
-        "threshold; seen from: effect that would be found with power 0.8."
+        "threshold; inconclusive also where seen from, the effect that would be found with power "
+        "0.8, is above the threshold."
     )

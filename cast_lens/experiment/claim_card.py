@@ -40,15 +40,23 @@ class ClaimCard(BaseModel):
     says: str
 
 
-def judged(effect: Estimate, threshold: float) -> Verdict:
+def judged(effect: Estimate, threshold: float, detectable: float | None = None) -> Verdict:
     """The verdict on an effect that the claim says is positive.
 
     Supported: the interval lies above 0 and the effect reaches the threshold. Refuted: the
-    interval lies below the threshold, so that an effect worth the claim is excluded. Else
-    inconclusive: the interval holds both.
+    interval lies below the threshold, so that an effect worth the claim is excluded. Inconclusive
+    where the interval holds both, or where an effect at the threshold could hardly have been
+    found.
+
+    Args:
+        effect: with its interval.
+        threshold: the smallest effect worth the claim.
+        detectable: the effect that would be found with power 0.8, where known.
     """
     if effect.low > 0 and effect.value >= threshold:
         return "supported"
+    if detectable is not None and detectable > threshold:
+        return "inconclusive"
     return "refuted" if effect.high < threshold else "inconclusive"
 
 
@@ -62,7 +70,7 @@ def card_of(
         key=key,
         claim=claim,
         scope=scope,
-        verdict=judged(found.difference, threshold),
+        verdict=judged(found.difference, threshold, found.smallest_detectable),
         effect=found.difference,
         threshold=threshold,
         smallest_detectable=found.smallest_detectable,

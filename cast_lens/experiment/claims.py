@@ -83,7 +83,8 @@ def _parallel(found: Outcomes) -> ClaimCard:
     null = one.excess.get("irrelevant_demos")
     says = (
         f"Block {one.layer}: mean cosine {one.cosine.value:.2f} (ceiling {one.ceiling:.2f}), "
-        f"{one.without_shared.value:+.2f} once the shared direction is removed."
+        f"{one.without_shared.value:+.2f} once the shared direction is removed "
+        f"({-1 / (len(one.tasks) - 1):+.2f} if nothing else is shared)."
     )
     if null is None:
         return not_tested(key, claim, scope, f"{says} The null arm irrelevant_demos is lacking.")

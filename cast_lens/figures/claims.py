@@ -19,6 +19,8 @@ MARKS: dict[Verdict, tuple[str, str]] = {
     "inconclusive": ("circle-open", FAINT),
     "not tested": ("circle-open", FAINT),
 }
+SHORT = {"another task's vector": "other", "the task's own vector": "own", "all sources": "all"}
+ROW = 30  # pixels
 AXES: dict[CurveKind, str] = {
     "layers": "block that is read and written",
     "examples": "source examples in the vector",
@@ -38,7 +40,7 @@ def claim_figures(cards: Sequence[ClaimCard], found: Outcomes) -> Mapping[str, g
 def forest(cards: Sequence[ClaimCard], model: str) -> go.Figure:
     """Every tested claim's effect and interval; a tick where its threshold lies."""
     shown = [card for card in cards if card.effect is not None][::-1]
-    names = [f"{card.claim}<br><sub>{card.scope}</sub>" for card in shown]
+    names = [f"{card.claim} <i>({SHORT[card.scope]})</i>" for card in shown]
     figure = go.Figure()
     for verdict, (symbol, colour) in MARKS.items():
         own = [i for i, card in enumerate(shown) if card.verdict == verdict]
@@ -71,8 +73,8 @@ def forest(cards: Sequence[ClaimCard], model: str) -> go.Figure:
     return styled(
         figure,
         "What the run says about each claim",
-        f"{model}, 95 % intervals",
-        height=140 + 44 * len(shown),
+        f"{model}, 95 % intervals; vector of another task, of the task's own, of all",
+        height=220 + ROW * len(shown),
     )
 
 

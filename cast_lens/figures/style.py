@@ -13,6 +13,7 @@ from cast_lens.files import whole_file, write_text
 INK, FAINT, ACCENT = "#1b2a41", "#9aa5b1", "#c8553d"
 # told apart in grey too: each next one is lighter
 COLOURS = ("#1b2a41", "#c8553d", "#2a7f9e", "#e0a030", "#7fb069", "#b8a1d9")
+WIDTH, HEIGHT = 1000, 640  # pixels of an image, before scaling
 IMAGES = {".png", ".svg", ".pdf"}
 
 
@@ -54,7 +55,8 @@ def save_figure(figure: go.Figure, path: Path) -> None:
             f"End the name in .html, {', '.join(sorted(IMAGES))}.",
         )
     try:
-        drawn = figure.to_image(format=path.suffix[1:], width=1000, height=640, scale=2)
+        height = figure.layout.height or HEIGHT
+        drawn = figure.to_image(format=path.suffix[1:], width=WIDTH, height=height, scale=2)
     except Exception as error:
         reason = next(iter(str(error).strip().splitlines()), repr(error))
         raise FigureError(

@@ -169,3 +169,6 @@ def test_the_verdict_follows_interval_and_threshold(
 ) -> None:
     effect = Estimate(value=value, low=low, high=high, n=10, method="by hand")
     assert judged(effect, 0.1) == verdict
+    assert judged(effect, 0.1, 0.05) == verdict
+    # what could hardly have been seen is not refuted
+    assert judged(effect, 0.1, 0.3) == ("supported" if verdict == "supported" else "inconclusive")

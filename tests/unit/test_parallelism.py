@@ -40,6 +40,14 @@ def test_parallel_differences_are_found_against_sign_flips_and_nulls() -> None:
     assert found.without_shared.value < 0.1
 
 
+def test_the_excess_is_what_the_null_itself_does_not_have() -> None:
+    generator = np.random.default_rng(5)
+    rows = planted(generator, 4, shared=1, own=0)
+    excess = parallelism(rows, {"itself": rows}, 0).excess["itself"]
+    assert excess.value == 0
+    assert excess.low < 0 < excess.high
+
+
 def test_directions_of_their_own_are_not_parallel_though_each_is_stable() -> None:
     found = parallelism(planted(np.random.default_rng(1), 4, shared=0, own=1), {}, 0)
     assert abs(found.cosine.value) < 0.2

@@ -1,0 +1,1 @@
+"""What a person runs first on a new model or task: every block, from several sides."""

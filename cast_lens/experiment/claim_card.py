@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict
 from cast_lens.analysis.comparisons import Comparison
 from cast_lens.analysis.estimates import Estimate
 
+NO_CURVE = "The run has no such curve: add it to `curves`, or take the preset `claims`."
 Verdict = Literal["supported", "refuted", "inconclusive", "not tested"]
 
 

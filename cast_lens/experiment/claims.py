@@ -1,4 +1,4 @@
-"""The paper's claims and the open questions, each held against one run.
+"""The paper's claims, each held against one run; the open questions follow them.
 
 Claims: CAST, arXiv 2507.13236. Every test is paired over items and its threshold stands in the
 run's settings.
@@ -7,20 +7,19 @@ run's settings.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
 from cast_lens.analysis.comparisons import Comparison
 from cast_lens.analysis.families import holm
-from cast_lens.experiment.claim_card import ClaimCard, card_of, judged, not_tested
-from cast_lens.experiment.config import Arm, CurveKind
+from cast_lens.experiment.claim_card import NO_CURVE, ClaimCard, card_of, judged, not_tested
+from cast_lens.experiment.config import Arm
 from cast_lens.experiment.curves import CurvePoint
-from cast_lens.experiment.outcomes import SCOPES, Items, Outcomes, Pair, Scope, outcomes_of
+from cast_lens.experiment.open_questions import open_questions
+from cast_lens.experiment.outcomes import SCOPES, WINDOW, Outcomes, Pair, Scope, outcomes_of
 
-WINDOW = (0.5, 0.65)  # the paper's relative depth
-NO_CURVE = "The run has no such curve: add it to `curves`, or take the preset `claims`."
 VERSUS: dict[str, tuple[Arm, str]] = {
     "contrast": ("few_only", "Subtracting the zero-shot state matters"),
     "not any direction": ("random_direction", "It takes the vector's direction, not just its norm"),
@@ -43,7 +42,7 @@ def claim_cards(folder: Path) -> tuple[ClaimCard, ...]:
     for scope in SCOPES:
         if found.within(scope):
             cards += _of_scope(found, scope)
-    cards += [_dissimilar(found), _cheaper(found), *_many_targets(found)]
+    cards += [_dissimilar(found), _cheaper(found), *open_questions(found)]
     tested = {str(i): card.p for i, card in enumerate(cards) if card.p is not None}
     adjusted = {one.name: one.adjusted for one in holm(tested)}
     return tuple(
@@ -73,12 +72,9 @@ def _told(found: Comparison | None, against: str) -> str:
 def _parallel(found: Outcomes) -> ClaimCard:
     key, claim = "parallel", "Difference vectors are nearly parallel across tasks"
     scope = "all sources"
-    depth = _depths(found)
-    records = {one.layer: one for one in found.result.parallelism}
-    if not records:
+    one = found.middle_parallelism
+    if one is None:
         return not_tested(key, claim, scope, "It takes two sources.")
-    middle = sum(WINDOW) / 2
-    one = records[min(records, key=lambda layer: abs(depth[layer] - middle))]
     least = found.result.config.smallest_cosine
     null = one.excess.get("irrelevant_demos")
     says = (
@@ -100,29 +96,8 @@ def _parallel(found: Outcomes) -> ClaimCard:
     )
 
 
-def _depths(found: Outcomes) -> dict[int, float]:
-    layers = int(found.result.identity["n_layers"])
-    return {layer: layer / max(1, layers - 1) for layer in range(layers)}
-
-
-def _points(
-    found: Outcomes, kind: CurveKind, pair: Pair, keep: Callable[[CurvePoint], bool]
-) -> Items | None:
-    """Mean accuracy of each item over the points of a curve that are kept."""
-    target, source = pair
-    hits = [
-        point.hits
-        for point in found.curves
-        if point.kind == kind
-        and point.target == target
-        and point.source in {source, None}
-        and keep(point)
-    ]
-    return np.mean(np.array(hits, dtype=float), axis=0) if hits else None
-
-
 def _middle(found: Outcomes, scope: Scope) -> ClaimCard:
-    depth = _depths(found)
+    depth = found.depths
     low, high = WINDOW
 
     def inside(point: CurvePoint) -> bool:
@@ -130,8 +105,8 @@ def _middle(found: Outcomes, scope: Scope) -> ClaimCard:
 
     compared = found.paired(
         found.within(scope),
-        lambda pair: _points(found, "layers", pair, inside),
-        lambda pair: _points(found, "layers", pair, lambda point: not inside(point)),
+        lambda pair: found.points("layers", pair, inside),
+        lambda pair: found.points("layers", pair, lambda point: not inside(point)),
     )
     means: dict[int, list[float]] = {}
     for point in found.curves:
@@ -150,16 +125,16 @@ def _grows(found: Outcomes, scope: Scope) -> ClaimCard:
         return not_tested(key, claim, scope, NO_CURVE)
     compared = found.paired(
         found.within(scope),
-        lambda pair: _points(found, "examples", pair, lambda p: p.x == sizes[-1]),
-        lambda pair: _points(found, "examples", pair, lambda p: p.x == sizes[0]),
+        lambda pair: found.points("examples", pair, lambda p: p.x == sizes[-1]),
+        lambda pair: found.points("examples", pair, lambda p: p.x == sizes[0]),
     )
     says = f"From {sizes[0]} to {sizes[-1]} examples."
     shots = sorted({point.x for point in found.curves if point.kind == "shots"})
     if len(shots) > 1:
         more = found.paired(
             found.within(scope),
-            lambda pair: _points(found, "shots", pair, lambda p: p.x == shots[-1]),
-            lambda pair: _points(found, "shots", pair, lambda p: p.x == shots[-2]),
+            lambda pair: found.points("shots", pair, lambda p: p.x == shots[-1]),
+            lambda pair: found.points("shots", pair, lambda p: p.x == shots[-2]),
         )
         if more is not None:
             says += (
@@ -177,8 +152,8 @@ def _selection(found: Outcomes, scope: Scope) -> ClaimCard:
         return not_tested(key, claim, scope, NO_CURVE)
     compared = found.paired(
         found.within(scope),
-        lambda pair: _points(found, "examples", pair, lambda p: p.selector == chosen),
-        lambda pair: _points(found, "examples", pair, lambda p: p.selector == "random"),
+        lambda pair: found.points("examples", pair, lambda p: p.selector == chosen),
+        lambda pair: found.points("examples", pair, lambda p: p.selector == "random"),
     )
     says = (
         f"{chosen} against random choices of {found.result.config.curve_seeds} seeds, mean over "
@@ -191,11 +166,9 @@ def _dissimilar(found: Outcomes) -> ClaimCard:
     """The gain from the half of a target's sources whose vectors are least like its own."""
     key, claim = "dissimilar", "It still helps when source and target are unlike"
     scope: Scope = "another task's vector"
-    depth = _depths(found)
-    records = found.result.parallelism
-    if not records:
+    one = found.middle_parallelism
+    if one is None:
         return not_tested(key, claim, scope, "It takes two sources.")
-    one = min(records, key=lambda r: abs(depth[r.layer] - sum(WINDOW) / 2))
     at = {task: i for i, task in enumerate(one.tasks)}
     far: list[Pair] = []
     for target in dict.fromkeys(pair[0] for pair in found.within(scope)):
@@ -240,30 +213,3 @@ def _cheaper(found: Outcomes) -> ClaimCard:
             f"{slowest} queries on (worst pair). No test: operations are counted, not sampled."
         ),
     )
-
-
-def _many_targets(found: Outcomes) -> Iterator[ClaimCard]:
-    """Open question: does one source's vector work on many targets?"""
-    gain = found.result.config.smallest_gain
-    for source in dict.fromkeys(source for _, source in found.pairs):
-        others = [pair for pair in found.within("another task's vector") if pair[1] == source]
-        if len(others) > 1:
-            better = [
-                target
-                for target, _ in others
-                if (one := found.compared("cast", "random_direction", [(target, source)]))
-                is not None
-                and one.difference.low > 0
-            ]
-            compared = found.compared("cast", "random_direction", others)
-            says = f"Above random directions on {len(better)} of {len(others)} other targets" + (
-                f" ({', '.join(better)})." if better else "."
-            )
-            yield card_of(
-                "many targets",
-                f"The vector of {source} works on many targets",
-                "another task's vector",
-                compared,
-                gain,
-                says,
-            )

@@ -63,7 +63,7 @@ Layer = Annotated[int, Field(ge=0)]
 Counts = Annotated[
     tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1), AfterValidator(_distinct)
 ]
-CurveKind = Literal["layers", "examples", "shots"]
+CurveKind = Literal["layers", "examples", "shots", "instructions"]
 
 
 class CastConfig(BaseModel):
@@ -92,7 +92,8 @@ class CastConfig(BaseModel):
         dev_items, test_items: how many items of the target to use; all when None.
         max_new_tokens: bound on a generated answer.
         curves: what to vary beside the arms, on test, at the site chosen on dev: `layers`, the
-            number of source `examples` and how they are selected, the number of `shots`.
+            number of source `examples` and how they are selected, the number of `shots`, the
+            target's `instructions` (see `REWORDED` of curves).
         curve_examples, curve_shots: the numbers tried.
         curve_seeds: how many random choices of source examples are compared with the selector's.
         smallest_gain: difference in accuracy below which a claim is not worth making.

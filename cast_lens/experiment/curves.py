@@ -1,4 +1,4 @@
-"""Accuracy against blocks, number of examples and number of shots, at the sites chosen on dev.
+"""Accuracy against blocks, numbers of examples and shots, and wordings, at the sites chosen on dev.
 
 Only test items are scored here and nothing is chosen by what comes out.
 """
@@ -26,6 +26,8 @@ from cast_lens.steer.vectors import SteeringVector
 from cast_lens.tasks.task import Example
 
 HITS = TypeAdapter(list[list[bool]])
+# what a target's instruction is replaced by: neither says what the task is
+REWORDED = ("Give the answer.", "Continue as you think fit.")
 
 
 @dataclass(frozen=True)
@@ -33,8 +35,9 @@ class CurvePoint:
     """The test items under one setting.
 
     Attributes:
-        kind: what was varied: the block, the number of source examples, or of shots.
-        x: the block, or the number.
+        kind: what was varied: the block, the number of source examples or of shots, or the
+            target's instruction, with the vector of a source or without.
+        x: the block, the number, or which wording of `REWORDED`.
         selector, seed: how the examples were chosen; empty and 0 elsewhere.
         hits: whether each item was right, in the order of the run's items.
     """
@@ -79,6 +82,8 @@ def curves_of(
             ]
     if "shots" in config.curves:
         points += _shot_points(lens, config, test, cells)
+    if "instructions" in config.curves:
+        points += _instruction_points(lens, config, test, found, cells)
     return tuple(points)
 
 
@@ -179,3 +184,22 @@ def _shot_points(
         what = f"{task.name}: {shots} shots"
         (hits,) = _hits(lens, replace(test, prompts=prompts), [None], what, cells)
         yield CurvePoint("shots", task.name, None, shots, "", 0, tuple(hits))
+
+
+def _instruction_points(
+    lens: Lens,
+    config: CastConfig,
+    test: Questions,
+    found: Sequence[tuple[Source, Chosen]],
+    cells: Cells,
+) -> Iterator[CurvePoint]:
+    """Zero-shot and steered, where the target's prompt no longer says what the task is."""
+    variants = [None, *(chosen.injection for _, chosen in found)]
+    sources = [None, *(source.task.name for source, _ in found)]
+    for x, instruction in enumerate(REWORDED):
+        task = test.task.model_copy(update={"instruction": instruction})
+        prompts = tuple(zero_shot(task, e, template=config.template) for e in test.items)
+        what = f"{task.name}: instruction {x}"
+        hits = _hits(lens, replace(test, task=task, prompts=prompts), variants, what, cells)
+        for source, own in zip(sources, hits, strict=True):
+            yield CurvePoint("instructions", task.name, source, x, "", 0, tuple(own))

@@ -12,6 +12,8 @@ import numpy as np
 from jaxtyping import Float
 
 from cast_lens.analysis.comparisons import Comparison, compare_paired
+from cast_lens.analysis.parallelism import Parallelism
+from cast_lens.experiment.config import CurveKind
 from cast_lens.experiment.curves import CurvePoint
 from cast_lens.experiment.record import CastResult
 from cast_lens.experiment.store import load_curves, load_items, load_run
@@ -21,6 +23,7 @@ Scope = Literal["another task's vector", "the task's own vector"]
 SCOPES: tuple[Scope, ...] = ("another task's vector", "the task's own vector")
 Items = Float[np.ndarray, " item"]
 Pair = tuple[str, str]
+WINDOW = (0.5, 0.65)  # the relative depth the paper finds best
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,19 @@ class Outcomes:
             if arm == "cast" and source is not None
         ]
 
+    @property
+    def depths(self) -> dict[int, float]:
+        """Relative depth of every block of the model."""
+        layers = int(self.result.identity["n_layers"])
+        return {layer: layer / max(1, layers - 1) for layer in range(layers)}
+
+    @property
+    def middle_parallelism(self) -> Parallelism | None:
+        """At the searched block nearest the middle of the paper's window; None with one source."""
+        depth, middle = self.depths, sum(WINDOW) / 2
+        records = self.result.parallelism
+        return min(records, key=lambda one: abs(depth[one.layer] - middle)) if records else None
+
     def within(self, scope: Scope) -> list[Pair]:
         """Pairs of one scope."""
         own = scope == "the task's own vector"
@@ -58,6 +74,21 @@ class Outcomes:
         target, source = pair
         found = self.accuracy.get((target, name, source))
         return self.accuracy.get((target, name, None)) if found is None else found
+
+    def points(
+        self, kind: CurveKind, pair: Pair, keep: Callable[[CurvePoint], bool]
+    ) -> Items | None:
+        """Mean accuracy of each item over the points of a curve that are kept."""
+        target, source = pair
+        hits = [
+            point.hits
+            for point in self.curves
+            if point.kind == kind
+            and point.target == target
+            and point.source in {source, None}
+            and keep(point)
+        ]
+        return np.mean(np.array(hits, dtype=float), axis=0) if hits else None
 
     def compared(self, after: str, before: str, pairs: Iterable[Pair]) -> Comparison | None:
         """Two arms over the items of all pairs that have both; see `paired`."""

@@ -23,6 +23,8 @@ class Site(BaseModel):
         strength: multiplier; `dose` is the written norm relative to the state's.
         dev_acc: accuracy on dev, the best of `cells`, hence optimistic.
         cells: how many block-strength pairs were tried; `dev_n` on how many items.
+        agreement: mean cosine between every two of the single differences at that block (Braun et
+            al. 2025, arXiv 2505.22637); None but for `cast`.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -34,6 +36,7 @@ class Site(BaseModel):
     dev_acc: float
     cells: int
     dev_n: int
+    agreement: float | None = None
 
 
 class Cell(BaseModel):

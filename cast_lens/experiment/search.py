@@ -122,14 +122,18 @@ def choose_sites(
         lambda: read_residual(lens, dev.prompts, layers=layers, description=reading),
     )
     found = []
-    for grid in grids:
+    for trial, grid in zip(asked, grids, strict=True):
         own, scores = scores[: len(grid)], scores[len(grid) :]
-        found.append(_best(lens, grid, own, states))
+        found.append(_best(lens, trial, grid, own, states))
     return found
 
 
 def _best(
-    lens: Lens, grid: Sequence[Injection], scores: Sequence[DevScore], states: ResidualStates
+    lens: Lens,
+    trial: Trial,
+    grid: Sequence[Injection],
+    scores: Sequence[DevScore],
+    states: ResidualStates,
 ) -> Chosen:
     best = max(range(len(grid)), key=lambda i: _rank(scores[i], grid[i]))
     chosen = grid[best]
@@ -141,8 +145,17 @@ def _best(
         dev_acc=scores[best].acc,
         cells=len(grid),
         dev_n=len(states.query_ids),
+        agreement=agreement(trial.source, chosen.vector.layer) if trial.arm == "cast" else None,
     )
     return Chosen(chosen, site, tuple(grid), tuple(scores))
+
+
+def agreement(source: Source, layer: int) -> float | None:
+    """Mean cosine between every two single differences; None for one alone."""
+    rows = (source.few.at(layer) - source.zero.at(layer)).double()
+    n = len(rows)
+    together = torch.nn.functional.normalize(rows, dim=-1).sum(dim=0).square().sum()
+    return float((together - n) / (n * (n - 1))) if n > 1 else None
 
 
 def _rank(score: DevScore, cell: Injection) -> tuple[float, float, float, int]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from cast_lens.experiment.arms import VECTOR_ARMS, draws, left_out, written
 from cast_lens.experiment.config import Arm, CastConfig
+from cast_lens.experiment.curves import REWORDED
 from cast_lens.experiment.flops import added_flops, read_flops
 from cast_lens.experiment.lengths import Lengths
 from cast_lens.experiment.sources import ALTERED
@@ -135,7 +136,7 @@ def _beside(size: ModelSize, config: CastConfig, task: Lengths) -> Work:
 def curves(
     size: ModelSize, config: CastConfig, sources: Sequence[Lengths], targets: Sequence[Lengths]
 ) -> Work:
-    """Other blocks, numbers of examples and of shots, on test, by likelihood."""
+    """Other blocks, numbers of examples and shots, and wordings, on test, by likelihood."""
     shares, total = _layer_shares(size, config), Work()
     steered = sources if "cast" in config.arms else ()
     if "examples" in config.curves:
@@ -155,6 +156,9 @@ def curves(
             for shots in (k for k in config.curve_shots if k < target.train):
                 prompt = target.zero + shots * target.shown
                 each += _read(size, prompt) + _added(size, target.places, prompt)
+        if "instructions" in config.curves:
+            asked = _read(size, target.zero) + _variants(size, config, [0.5] * len(steered), target)
+            each += asked.times(len(REWORDED))
         total += each.times(target.test)
     return total
 

@@ -8,18 +8,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from scipy.spatial.distance import pdist
 from statsmodels.stats.multitest import multipletests
 from test_cli import cast_lens
 
 from cast_lens.analysis.estimates import Estimate
 from cast_lens.experiment.blocks import blocks_of
+from cast_lens.experiment.cells import Cells
 from cast_lens.experiment.claim_card import ClaimCard, judged
 from cast_lens.experiment.claims import claim_cards
 from cast_lens.experiment.config import make_config
-from cast_lens.experiment.curves import mean_over
+from cast_lens.experiment.curves import REWORDED, mean_over
 from cast_lens.experiment.outcomes import outcomes_of
 from cast_lens.experiment.run import run_cast
-from cast_lens.experiment.store import load_curves, save_run
+from cast_lens.experiment.search import agreement
+from cast_lens.experiment.sources import read_source
+from cast_lens.experiment.store import load_curves, load_run, save_run
 from cast_lens.figures.claims import claim_figures
 from cast_lens.model.planted import LAYER, Planted
 from cast_lens.prompts.prompt import few_shot, zero_shot
@@ -46,7 +50,7 @@ def folder(planted_folder: Path, known: Planted, tmp_path_factory: pytest.TempPa
             "layers": "all",
             "strengths": [0.5, 1.0],
             "random_directions": 1,
-            "curves": ["layers", "examples", "shots"],
+            "curves": ["layers", "examples", "shots", "instructions"],
             "curve_examples": [1, 4, 16],
             "curve_shots": [1, 2, 4],
             "curve_seeds": 2,
@@ -74,6 +78,42 @@ def test_what_was_not_planted_is_not_supported(cards: dict[tuple[str, str], Clai
     # all planted labels are "yes", so permuting them changes nothing; one example is enough
     for key in ("labels matter", "selection", "contrast"):
         assert cards[key, OTHER].verdict in {"refuted", "inconclusive"}, cards[key, OTHER]
+
+
+def test_the_planted_vector_does_without_the_instruction(
+    folder: Path, cards: dict[tuple[str, str], ClaimCard]
+) -> None:
+    card = cards["reworded", OTHER]
+    assert card.verdict == "supported", card
+    points = [p for p in load_curves(folder) if p.kind == "instructions"]
+    assert {p.x for p in points} == set(range(len(REWORDED)))
+    assert all(not any(p.hits) for p in points if p.source is None)
+
+
+def test_what_hurts_needs_more_targets_than_this_run_has(
+    cards: dict[tuple[str, str], ClaimCard],
+) -> None:
+    assert cards["when it hurts", OTHER].verdict == "not tested"
+
+
+def test_a_site_tells_how_far_its_differences_agree(folder: Path, known: Planted) -> None:
+    site = load_run(folder).find(known.target.name, "cast", known.source.name).sites[0]
+    assert site.agreement is not None
+    assert 0.5 < site.agreement <= 1
+    assert (
+        load_run(folder).find(known.target.name, "opposite", known.source.name).sites[0].agreement
+        is None
+    )
+
+
+def test_agreement_is_the_mean_cosine_of_every_two_differences(known: Planted) -> None:
+    config = make_config(
+        {"sources": ["s"], "targets": ["s"], "selector": "random", "examples": 6, "layers": "all"}
+    )
+    source = read_source(known.lens, config, known.source, Cells(None, known.lens, config, {}))
+    rows = (source.few.at(LAYER) - source.zero.at(LAYER)).double().numpy()
+    apart = 1 - pdist(rows, metric="cosine")
+    assert agreement(source, LAYER) == pytest.approx(apart.mean())
 
 
 def test_curves_name_every_setting_and_hold_every_item(folder: Path, known: Planted) -> None:

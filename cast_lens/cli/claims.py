@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cast_lens.cli.figures import print_figures
 from cast_lens.cli.output import AsJson, p_value, plain_table, print_json, print_line, print_table
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ Folder = Annotated[Path, typer.Argument(help="Run folder.")]
 def claims(
     folder: Folder,
     figures: Annotated[
-        Path | None, typer.Option(help="Folder to write figures to, as HTML and PNG.")
+        Path | None, typer.Option(help="Folder to write figures to, as `cast-lens figures` does.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -33,20 +34,19 @@ def claims(
     from cast_lens.experiment.claims import claim_cards
 
     cards = claim_cards(folder)
+    notes: tuple[str, ...] = ()
     if figures is not None:
         from cast_lens.experiment.outcomes import outcomes_of
-        from cast_lens.figures.claims import claim_figures
-        from cast_lens.figures.style import save_figure
+        from cast_lens.figures.bundle import write_bundles
+        from cast_lens.figures.claims import claim_exhibits
 
-        for name, figure in claim_figures(cards, outcomes_of(folder)).items():
-            for ending in ("html", "png"):
-                save_figure(figure, figures / f"{name}.{ending}")
+        notes = write_bundles(claim_exhibits(cards, outcomes_of(folder)), figures)
     if as_json:
         print_json([card.model_dump(mode="json") for card in cards])
         return
     _print(cards)
     if figures is not None:
-        print_line(f"Figures: {figures}")
+        print_figures(figures, notes)
 
 
 def _print(cards: tuple[ClaimCard, ...]) -> None:

@@ -7,7 +7,21 @@ import sys
 
 import typer
 
-from cast_lens.cli import bench, claims, evidence, grid, models, prompts, run, select, tasks
+from cast_lens.cli import (
+    bench,
+    claims,
+    diagnose,
+    evidence,
+    figures,
+    grid,
+    models,
+    parallel,
+    prompts,
+    report,
+    run,
+    select,
+    tasks,
+)
 from cast_lens.cli.output import to_terminal
 from cast_lens.errors import CastLensError
 
@@ -27,6 +41,10 @@ app.command("select", epilog=select.EXAMPLES)(select.select)
 app.command("run", epilog=run.RUN_EXAMPLES)(run.run)
 app.command("bench", epilog=bench.EXAMPLES)(bench.bench)
 app.command("grid", epilog=grid.EXAMPLES)(grid.grid)
+app.command("diagnose", epilog=diagnose.EXAMPLES)(diagnose.diagnose)
+app.command("parallel", epilog=parallel.EXAMPLES)(parallel.parallel)
+app.command("figures", epilog=figures.EXAMPLES)(figures.figures)
+app.command("report", epilog=report.EXAMPLES)(report.report)
 app.command("claims", epilog=claims.EXAMPLES)(claims.claims)
 app.command("compare", epilog=evidence.COMPARE_EXAMPLES)(evidence.compare)
 app.command("validate", epilog=evidence.VALIDATE_EXAMPLES)(evidence.validate)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cast_lens.cli.given import names_of, numbers_of
 from cast_lens.cli.output import AsJson, log_to_stderr, print_json, print_line, to_terminal
 from cast_lens.errors import ConfigError
 
@@ -36,19 +37,6 @@ DryRun = Annotated[
 Text = str | None
 Number = int | None
 Folder = Annotated[Path, typer.Argument(help="Run folder.")]
-
-
-def _list(text: str | None) -> list[str] | None:
-    return None if text is None else [part.strip() for part in text.split(",") if part.strip()]
-
-
-def _numbers(name: str, text: str | None, kind: type) -> list[Any] | str | None:
-    if text is None or text in {"all", "coarse"}:
-        return text
-    try:
-        return [kind(part) for part in _list(text) or []]
-    except ValueError:
-        raise ConfigError(f"--{name} {text}: expected numbers separated by commas.") from None
 
 
 def run(
@@ -96,16 +84,16 @@ def run(
         {
             "model": model,
             "tasks": tasks,
-            "sources": _list(sources),
-            "targets": _list(targets),
-            "arms": _list(arms),
+            "sources": names_of(sources),
+            "targets": names_of(targets),
+            "arms": names_of(arms),
             "shots": shots,
             "demonstrations": demonstrations,
             "examples": examples,
             "selector": selector,
             "embeddings": embeddings,
-            "layers": _numbers("layers", layers, int),
-            "strengths": _numbers("strengths", strengths, float),
+            "layers": numbers_of("layers", layers, int),
+            "strengths": numbers_of("strengths", strengths, float),
             "policy": policy,
             "rule": rule,
             "template": template,

@@ -7,11 +7,12 @@ from typing import Annotated, Any
 
 import typer
 
+from cast_lens.cli.figures import print_figures
 from cast_lens.cli.output import AsJson, plain_table, print_json, print_line, print_table
 
 EXAMPLES = (
     "Examples: cast-lens select topic --examples 12 | "
-    "cast-lens select sst2 --tasks DIR --selector k_center --figure map.html"
+    "cast-lens select sst2 --tasks DIR --selector k_center --figures maps"
 )
 TEXT = 70  # characters of an example's text
 
@@ -29,8 +30,8 @@ def select(
     diffusion_steps: Annotated[int, typer.Option(help="Diffusion steps.")] = 3,
     model: Annotated[str, typer.Option(help="Read where --embeddings is model.")] = "smollm2-135m",
     seed: Annotated[int, typer.Option(help="Seed of every draw.")] = 0,
-    figure: Annotated[
-        Path | None, typer.Option(help="Map of the pool: .html, .png, .svg or .pdf.")
+    figures: Annotated[
+        Path | None, typer.Option(help="Folder to write a map of the pool to.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -62,13 +63,13 @@ def select(
     lens = load_lens(model) if embeddings == "model" else None
     rows = embeddings_of(lens, config, source, pool)
     found = chosen(config, rows, pool, examples)
-    if figure is not None:
+    notes: tuple[str, ...] = ()
+    if figures is not None:
+        from cast_lens.figures.bundle import write_bundles
         from cast_lens.figures.selection import selection_map
-        from cast_lens.figures.style import save_figure
 
         texts, labels = [e.input for e in pool], [e.label for e in pool]
-        title = f"{len(found.ids)} of {len(pool)} examples of {source.name}"
-        save_figure(selection_map(found, rows, texts, labels, title), figure)
+        notes = write_bundles([selection_map(found, rows, texts, labels, source.name)], figures)
     facts = [
         {
             "id": found.ids[i],
@@ -85,8 +86,8 @@ def select(
         print_json({"task": source.name, "recipe": dict(found.recipe), "chosen": facts})
     else:
         _print(f"{found.method}: {len(facts)} of {len(pool)} examples of {source.name}", facts)
-        if figure is not None:
-            print_line(f"Figure: {figure}")
+        if figures is not None:
+            print_figures(figures, notes)
 
 
 def _print(title: str, facts: list[dict[str, Any]]) -> None:

@@ -10,6 +10,7 @@ from cast_lens.analysis.comparisons import Comparison
 from cast_lens.analysis.estimates import Estimate
 
 NO_CURVE = "The run has no such curve: add it to `curves`, or take the preset `claims`."
+ALPHA = 0.05
 Verdict = Literal["supported", "refuted", "inconclusive", "not tested"]
 
 
@@ -19,7 +20,7 @@ class ClaimCard(BaseModel):
     Attributes:
         key: its short name; `claim` the sentence.
         scope: which pairs of tasks it was held against.
-        verdict: see `judged`; `not tested` where the run lacks what it takes.
+        verdict: see `judged` and `corrected`; `not tested` where the run lacks what it takes.
         effect: in accuracy, cosine or as said, with its interval.
         threshold: the smallest effect worth a claim, from the run's settings.
         smallest_detectable: effect that would have been found with power 0.8; None where unknown.
@@ -78,6 +79,15 @@ def card_of(
         p=found.p,
         says=says,
     )
+
+
+def corrected(card: ClaimCard, adjusted: float | None) -> ClaimCard:
+    """A card with Holm's p: what does not hold among all cards is not supported."""
+    if adjusted is None:
+        return card
+    doubtful = card.verdict == "supported" and adjusted >= ALPHA
+    verdict = "inconclusive" if doubtful else card.verdict
+    return card.model_copy(update={"adjusted_p": adjusted, "verdict": verdict})
 
 
 def not_tested(key: str, claim: str, scope: str, why: str) -> ClaimCard:

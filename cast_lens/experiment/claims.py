@@ -14,7 +14,14 @@ import numpy as np
 
 from cast_lens.analysis.comparisons import Comparison
 from cast_lens.analysis.families import holm
-from cast_lens.experiment.claim_card import NO_CURVE, ClaimCard, card_of, judged, not_tested
+from cast_lens.experiment.claim_card import (
+    NO_CURVE,
+    ClaimCard,
+    card_of,
+    corrected,
+    judged,
+    not_tested,
+)
 from cast_lens.experiment.config import Arm
 from cast_lens.experiment.curves import CurvePoint
 from cast_lens.experiment.open_questions import open_questions
@@ -45,9 +52,7 @@ def claim_cards(folder: Path) -> tuple[ClaimCard, ...]:
     cards += [_dissimilar(found), _cheaper(found), *open_questions(found)]
     tested = {str(i): card.p for i, card in enumerate(cards) if card.p is not None}
     adjusted = {one.name: one.adjusted for one in holm(tested)}
-    return tuple(
-        card.model_copy(update={"adjusted_p": adjusted.get(str(i))}) for i, card in enumerate(cards)
-    )
+    return tuple(corrected(card, adjusted.get(str(i))) for i, card in enumerate(cards))
 
 
 def _of_scope(found: Outcomes, scope: Scope) -> Iterator[ClaimCard]:

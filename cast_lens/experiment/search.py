@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from pydantic import TypeAdapter
 
+from cast_lens.analysis.agreement import agreement
 from cast_lens.experiment.arms import VECTOR_ARMS, Made, draws, left_out, written
 from cast_lens.experiment.cells import Cells
 from cast_lens.experiment.config import Arm, CastConfig
@@ -17,7 +18,7 @@ from cast_lens.experiment.sources import Source
 from cast_lens.model.lens import Lens
 from cast_lens.steer.injection import Injection
 from cast_lens.steer.residual import read_residual
-from cast_lens.steer.states import ResidualStates
+from cast_lens.steer.states import ResidualStates, contrast
 
 DEV_SCORES = TypeAdapter(list[DevScore])
 
@@ -145,17 +146,14 @@ def _best(
         dev_acc=scores[best].acc,
         cells=len(grid),
         dev_n=len(states.query_ids),
-        agreement=agreement(trial.source, chosen.vector.layer) if trial.arm == "cast" else None,
+        agreement=_agreement(trial.source, chosen.vector.layer) if trial.arm == "cast" else None,
     )
     return Chosen(chosen, site, tuple(grid), tuple(scores))
 
 
-def agreement(source: Source, layer: int) -> float | None:
-    """Mean cosine between every two single differences; None for one alone."""
-    rows = (source.few.at(layer) - source.zero.at(layer)).double()
-    n = len(rows)
-    together = torch.nn.functional.normalize(rows, dim=-1).sum(dim=0).square().sum()
-    return float((together - n) / (n * (n - 1))) if n > 1 else None
+def _agreement(source: Source, layer: int) -> float | None:
+    rows = contrast(source.few, source.zero).at(layer).numpy()
+    return agreement(rows) if len(rows) > 1 else None
 
 
 def _rank(score: DevScore, cell: Injection) -> tuple[float, float, float, int]:

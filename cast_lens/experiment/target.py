@@ -88,9 +88,9 @@ def run_target(
     Cross-task demonstrations of the target itself would repeat `icl_in_task` and are left out.
     """
     asked = trials(config, sources)
-    dev = _questions(config, task, "dev")
+    dev = questions_of(config, task, "dev")
     found = choose_sites(lens, config, dev, asked, cells) if asked else []
-    test = _questions(config, task, "test")
+    test = questions_of(config, task, "test")
     variants = [None, *(one.injection for one in found)]
     what = f"{task.name}: zero-shot and steered"
     most = config.max_new_tokens
@@ -130,7 +130,8 @@ class _Outcome:
     dropped: int = 0
 
 
-def _questions(config: CastConfig, task: Task, split: Split) -> Questions:
+def questions_of(config: CastConfig, task: Task, split: Split) -> Questions:
+    """The zero-shot prompts of a split's items, as many as the settings ask for."""
     limit = config.dev_items if split == "dev" else config.test_items
     items = evaluation_items(task, split, limit, config.seed)
     prompts = tuple(zero_shot(task, e, template=config.template) for e in items)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import html
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import plotly.graph_objects as go
 from jaxtyping import Float
 
 from cast_lens.analysis.selection.choice import Selection
-from cast_lens.figures.style import ACCENT, FAINT, styled
+from cast_lens.figures.exhibit import Exhibit, Value
+from cast_lens.figures.style import ACCENT, FAINT, plain, styled
 
 HOVER = 160  # characters of an example's text
 
@@ -20,8 +20,8 @@ def selection_map(
     embeddings: Float[np.ndarray, "example width"],
     texts: Sequence[str],
     labels: Sequence[str],
-    title: str,
-) -> go.Figure:
+    task: str,
+) -> Exhibit:
     """The pool on its first two principal components, the chosen numbered in order of choice.
 
     Args:
@@ -29,7 +29,7 @@ def selection_map(
         embeddings: of the whole pool, as given to `select_examples`.
         texts: of the whole pool, shown on hovering.
         labels: likewise.
-        title: one line.
+        task: the pool's name.
     """
     from sklearn.decomposition import PCA
 
@@ -37,8 +37,7 @@ def selection_map(
     place = projection.transform(embeddings)
     share = projection.explained_variance_ratio_.sum()
     told = [
-        f"<b>{html.escape(la)}</b><br>{html.escape(t[:HOVER])}"
-        for t, la in zip(texts, labels, strict=True)
+        f"<b>{plain(la)}</b><br>{plain(t[:HOVER])}" for t, la in zip(texts, labels, strict=True)
     ]
     chosen = selection.indices
     figure = go.Figure()
@@ -71,10 +70,36 @@ def selection_map(
         ],
         hovertemplate="%{customdata}<extra></extra>",
     )
-    subtitle = (
-        f"selector {selection.method}; first two principal components of the embeddings, "
-        f"{share:.0%} of their variance"
-    )
     figure.update_xaxes(title="component 1", zeroline=False)
     figure.update_yaxes(title="component 2", zeroline=False)
-    return styled(figure, html.escape(title), subtitle)
+    title = f"{len(chosen)} of {len(texts)} examples of {task}, chosen by {selection.method}"
+    subtitle = f"first two principal components of the embeddings, {share:.0%} of their variance"
+    styled(figure, plain(title), subtitle)
+    figure.update_layout(margin_b=90)
+    return Exhibit(
+        "selection",
+        figure,
+        f"The pool of {len(texts)} examples on the first two principal components of their "
+        f"embeddings, which hold {share:.0%} of the variance: near here need not be near there. "
+        "Numbers give the order of choice, size the rank of influence. A choice, not an estimate: "
+        "no interval; whether it beats a random choice is what the curve over examples tests.",
+        f"Map of {len(texts)} examples, {len(chosen)} of them chosen.",
+        list(_rows(selection, place, texts, labels)),
+    )
+
+
+def _rows(
+    selection: Selection,
+    place: Float[np.ndarray, "example two"],
+    texts: Sequence[str],
+    labels: Sequence[str],
+) -> Iterator[dict[str, Value]]:
+    order = {int(at): i for i, at in enumerate(selection.indices, start=1)}
+    for at, (text, label) in enumerate(zip(texts, labels, strict=True)):
+        yield {
+            "order": order.get(at),
+            "component_1": float(place[at, 0]),
+            "component_2": float(place[at, 1]),
+            "label": label,
+            "input": text,
+        }

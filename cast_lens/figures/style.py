@@ -1,67 +1,91 @@
-"""How all figures look, and how they are kept."""
+"""How all figures look."""
 
 from __future__ import annotations
 
-from pathlib import Path
+import html
+import re
+import textwrap
 from typing import Any
 
 import plotly.graph_objects as go
 
-from cast_lens.errors import FigureError
-from cast_lens.files import whole_file, write_text
-
 INK, FAINT, ACCENT = "#1b2a41", "#9aa5b1", "#c8553d"
 # told apart in grey too: each next one is lighter
 COLOURS = ("#1b2a41", "#c8553d", "#2a7f9e", "#e0a030", "#7fb069", "#b8a1d9")
+DASHES = ("solid", "dash", "dot", "dashdot")
 WIDTH, HEIGHT = 1000, 640  # pixels of an image, before scaling
-IMAGES = {".png", ".svg", ".pdf"}
+TITLE_LINE, SUBTITLE_LINE = 104, 140  # characters that fit the width
+TOP, LINE, SUBTITLE = 46, 23, 17  # pixels: above the plot, and of each line of its title
+# control characters and those that turn the direction of what follows
+HIDDEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 def styled(figure: go.Figure, title: str, subtitle: str = "", **layout: Any) -> go.Figure:
-    """Give a figure the house's fonts, colours and margins.
+    """Give a figure the house's fonts, colours and margins; long titles are broken into lines.
 
     Args:
         figure: changed in place.
-        title: what is seen, in one line.
-        subtitle: what it was measured on.
+        title: what is seen; names out of the user's data go through `plain` first.
+        subtitle: what it was measured on, likewise.
         layout: further plotly layout settings.
     """
-    head = f"<b>{title}</b>" + (f"<br><sup>{subtitle}</sup>" if subtitle else "")
+    heads = textwrap.wrap(title, TITLE_LINE, break_on_hyphens=False) or [""]
+    below = textwrap.wrap(subtitle, SUBTITLE_LINE, break_on_hyphens=False)
     figure.update_layout(
-        title={"text": head, "x": 0.01, "xanchor": "left", "font": {"size": 17}},
+        title={
+            "text": f"<b>{'<br>'.join(heads)}</b>",
+            "subtitle": {"text": "<br>".join(below), "font": {"size": 13}},
+            "x": 0,
+            "xref": "container",
+            "xanchor": "left",
+            "y": 1,
+            "yref": "container",
+            "yanchor": "top",
+            # plotly measures from the last line of a title
+            "pad": {"l": 16, "t": 16 + 22 * (len(heads) - 1)},
+            "font": {"size": 17},
+        },
         font={"family": "Inter, Helvetica, Arial, sans-serif", "size": 13, "color": INK},
         template="plotly_white",
         colorway=COLOURS,
-        margin={"l": 70, "r": 30, "t": 90, "b": 60},
-        legend={"orientation": "h", "y": -0.16, "x": 0},
+        margin={"l": 70, "r": 30, "t": TOP + LINE * len(heads) + SUBTITLE * len(below), "b": 60},
+        legend={"orientation": "h", "x": 0, "y": 0, "yref": "container", "yanchor": "bottom"},
         hoverlabel={"align": "left"},
         **layout,
     )
     return figure
 
 
-def save_figure(figure: go.Figure, path: Path) -> None:
-    """Write a figure as HTML that needs no network, or as PNG, SVG or PDF.
+def head_height(figure: go.Figure) -> int:
+    """Pixels that the title of a styled figure takes."""
+    title = figure.layout.title
+    lines, below = (
+        text.count("<br>") + 1 if text else 0 for text in (title.text, title.subtitle.text)
+    )
+    return LINE * lines + SUBTITLE * below
 
-    Raises:
-        FigureError: when the ending is unknown, or no Chrome is there to draw an image.
-    """
-    if path.suffix == ".html":
-        write_text(path, figure.to_html(include_plotlyjs=True))
-        return
-    if path.suffix not in IMAGES:
-        raise FigureError(
-            f"{path}: figures are not written as {path.suffix or 'files without an ending'}.",
-            f"End the name in .html, {', '.join(sorted(IMAGES))}.",
-        )
-    try:
-        height = figure.layout.height or HEIGHT
-        drawn = figure.to_image(format=path.suffix[1:], width=WIDTH, height=height, scale=2)
-    except Exception as error:
-        reason = next(iter(str(error).strip().splitlines()), repr(error))
-        raise FigureError(
-            f"{path}: the image could not be drawn ({reason}).",
-            "Images need Chrome or Chromium; write .html instead, which needs neither.",
-        ) from error
-    with whole_file(path) as temporary:
-        temporary.write_bytes(drawn)
+
+def headings(figure: go.Figure) -> tuple[str, str]:
+    """Title and subtitle of a styled figure, as text without markup."""
+    title = figure.layout.title
+    return _bare(title.text or ""), _bare(title.subtitle.text or "")
+
+
+def _bare(markup: str) -> str:
+    return html.unescape(re.sub(r"<[^<>]*>", "", markup.replace("<br>", " "))).strip()
+
+
+def visible(text: str) -> str:
+    """Text whose control characters are shown and do nothing; lines and tabs stay."""
+    return HIDDEN.sub(_shown, text)
+
+
+def _shown(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    # Unicode has a picture of each of the old control characters
+    return chr(0x2400 + code) if code < 0x20 else f"<U+{code:04X}>"
+
+
+def plain(text: str) -> str:
+    """The user's text as a figure shows it word for word: no markup in it is obeyed."""
+    return html.escape(visible(text), quote=False)

@@ -101,11 +101,10 @@ def test_the_sentence_encoder_puts_like_sentences_together() -> None:
 
 @pytest.mark.real
 def test_select_shows_the_chosen_with_their_numbers_and_a_map(tmp_path: Path) -> None:
-    figure = tmp_path / "map.html"
-    done = cast_lens("select", "present_past", "--examples", "5", "--figure", str(figure))
+    done = cast_lens("select", "present_past", "--examples", "5", "--figures", str(tmp_path))
     assert done.returncode == 0, done.stderr
     assert "diversity" in done.stdout
-    assert figure.read_text().startswith("<!doctype html>")
+    assert (tmp_path / "selection.html").read_text().startswith("<!doctype html>")
     told = json.loads(cast_lens("select", "present_past", "--examples", "5", "--json").stdout)
     assert len(told["chosen"]) == 5
     assert told["recipe"]["budget"] == 5

@@ -8,23 +8,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from scipy.spatial.distance import pdist
 from statsmodels.stats.multitest import multipletests
 from test_cli import cast_lens
 
 from cast_lens.analysis.estimates import Estimate
 from cast_lens.experiment.blocks import blocks_of
-from cast_lens.experiment.cells import Cells
-from cast_lens.experiment.claim_card import ClaimCard, judged
+from cast_lens.experiment.claim_card import ClaimCard, corrected, judged
 from cast_lens.experiment.claims import claim_cards
 from cast_lens.experiment.config import make_config
 from cast_lens.experiment.curves import REWORDED, mean_over
 from cast_lens.experiment.outcomes import outcomes_of
 from cast_lens.experiment.run import run_cast
-from cast_lens.experiment.search import agreement
-from cast_lens.experiment.sources import read_source
 from cast_lens.experiment.store import load_curves, load_run, save_run
-from cast_lens.figures.claims import claim_figures
+from cast_lens.figures.claims import claim_exhibits
 from cast_lens.model.planted import LAYER, Planted
 from cast_lens.prompts.prompt import few_shot, zero_shot
 from cast_lens.steer.injection import Injection
@@ -106,16 +102,6 @@ def test_a_site_tells_how_far_its_differences_agree(folder: Path, known: Planted
     )
 
 
-def test_agreement_is_the_mean_cosine_of_every_two_differences(known: Planted) -> None:
-    config = make_config(
-        {"sources": ["s"], "targets": ["s"], "selector": "random", "examples": 6, "layers": "all"}
-    )
-    source = read_source(known.lens, config, known.source, Cells(None, known.lens, config, {}))
-    rows = (source.few.at(LAYER) - source.zero.at(LAYER)).double().numpy()
-    apart = 1 - pdist(rows, metric="cosine")
-    assert agreement(source, LAYER) == pytest.approx(apart.mean())
-
-
 def test_curves_name_every_setting_and_hold_every_item(folder: Path, known: Planted) -> None:
     points = load_curves(folder)
     assert {p.x for p in points if p.kind == "layers"} == set(range(known.lens.n_layers))
@@ -188,9 +174,11 @@ def test_show_prints_what_changed_and_the_blocks(folder: Path, known: Planted) -
 
 
 def test_every_figure_of_the_cards_draws(folder: Path) -> None:
-    figures = claim_figures(claim_cards(folder), outcomes_of(folder))
-    assert set(figures) == {"claims", "curve_layers", "curve_examples", "curve_shots"}
-    assert all(figure.data for figure in figures.values())
+    exhibits = claim_exhibits(claim_cards(folder), outcomes_of(folder))
+    assert {e.stem for e in exhibits} == {
+        *("claims", "curve_layers", "curve_examples", "curve_shots")
+    }
+    assert all(e.figure.data for e in exhibits)
 
 
 @pytest.mark.parametrize(
@@ -212,3 +200,11 @@ def test_the_verdict_follows_interval_and_threshold(
     assert judged(effect, 0.1, 0.05) == verdict
     # what could hardly have been seen is not refuted
     assert judged(effect, 0.1, 0.3) == ("supported" if verdict == "supported" else "inconclusive")
+
+
+@pytest.mark.parametrize(("adjusted", "verdict"), [(0.01, "supported"), (0.3, "inconclusive")])
+def test_what_does_not_hold_among_all_cards_is_not_supported(adjusted: float, verdict: str) -> None:
+    card = ClaimCard(key="k", claim="c", scope="s", verdict="supported", p=0.01, says="")
+    assert corrected(card, adjusted).verdict == verdict
+    assert corrected(card, adjusted).adjusted_p == adjusted
+    assert corrected(card, None) == card

@@ -1,0 +1,1 @@
+"""How parallel the difference vectors of several tasks are: geometries, ceilings and nulls."""

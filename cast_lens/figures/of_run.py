@@ -1,0 +1,55 @@
+"""Everything that a run folder allows to draw."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from cast_lens.experiment.claim_card import ClaimCard
+from cast_lens.experiment.claims import claim_cards
+from cast_lens.experiment.outcomes import Outcomes, outcomes_of
+from cast_lens.experiment.record import CastResult
+from cast_lens.figures.arms import accuracy, gains
+from cast_lens.figures.claims import claim_exhibits
+from cast_lens.figures.cosines import cosines
+from cast_lens.figures.costs import costs
+from cast_lens.figures.exhibit import Exhibit
+from cast_lens.figures.labels import labels
+from cast_lens.figures.stems import stem_of
+from cast_lens.figures.sweeps import site_map
+
+
+def run_exhibits(folder: Path) -> tuple[Exhibit, ...]:
+    """The figures of a run, the most important first.
+
+    Raises:
+        RunError: when the folder is no run, or cannot be read.
+    """
+    return exhibits_of(outcomes_of(folder), claim_cards(folder))
+
+
+def exhibits_of(found: Outcomes, cards: Sequence[ClaimCard]) -> tuple[Exhibit, ...]:
+    """The same of a run that has been read, and whose claims have been judged."""
+    result = found.result
+    targets = result.config.targets
+    several = (
+        gains(result),
+        *(accuracy(result, target) for target in targets),
+        *claim_exhibits(cards, found),
+        *_site_maps(result),
+        *(labels(result, target) for target in targets),
+        cosines(result),
+        costs(result),
+    )
+    return tuple(one for one in several if one is not None)
+
+
+def _site_maps(result: CastResult) -> Iterator[Exhibit]:
+    """What was tried on dev for each pair, the placebo's search beside it where there is one."""
+    placebos = {(r.target, r.source): r for r in result.results if r.arm == "random_direction"}
+    for one in result.results:
+        if one.arm == "cast" and one.source is not None:
+            drawn = site_map(one, placebos.get((one.target, one.source)))
+            at = result.config.sources.index(one.source) + 1
+            yield replace(drawn, stem=f"search_{stem_of(result, one.target)}_from_{at}")

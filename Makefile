@@ -7,7 +7,7 @@ PIP_FLAGS := -q --disable-pip-version-check -c constraints.txt
 # two threads that wait for each other while the machine is busy are slower than one
 export OMP_WAIT_POLICY := PASSIVE
 
-.PHONY: help install tour test test-tl3 lint mutate figures clean
+.PHONY: help install tour lab test test-tl3 lint mutate figures clean
 
 help: ## list the commands
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -30,6 +30,9 @@ tour: install ## the main job on a real small model: CAST on the bundled tasks, 
 	rm -rf runs/tour
 	$(BIN)/cast-lens run --preset tour --out runs/tour
 
+lab: install ## JupyterLab on the notebooks, in an environment that is ready for them
+	$(BIN)/jupyter lab notebooks
+
 test: install lint ## every check: lint, types, floors, all tests, both library versions, mutants
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2
 	$(MAKE) test-tl3
@@ -46,6 +49,9 @@ lint: install ## style, types and import floors
 
 mutate: install ## break the code on purpose and see a test turn red each time
 	$(BIN)/python tests/mutate.py
+
+figures: install ## draw the gallery again: one claims run and some minutes of reading
+	$(BIN)/python figures/gallery.py
 
 clean: ## remove environments and caches of this folder
 	rm -rf $(VENV) $(VENV_TL3) runs .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

@@ -13,6 +13,20 @@ if TYPE_CHECKING:
     from cast_lens.analysis.estimates import Estimate as Estimate
     from cast_lens.analysis.selection.choice import Selection as Selection
     from cast_lens.analysis.selection.choice import select_examples as select_examples
+    from cast_lens.diagnosis.diagnose import diagnose as diagnose
+    from cast_lens.diagnosis.diagnosed import Diagnosis as Diagnosis
+    from cast_lens.diagnosis.dose import dose_curve as dose_curve
+    from cast_lens.diagnosis.dose import largest_safe as largest_safe
+    from cast_lens.diagnosis.geometry import map_blocks as map_blocks
+    from cast_lens.diagnosis.geometry import map_states as map_states
+    from cast_lens.diagnosis.geometry import read_labelled as read_labelled
+    from cast_lens.diagnosis.made_of import made_of as made_of
+    from cast_lens.diagnosis.parallel import parallel_tasks as parallel_tasks
+    from cast_lens.diagnosis.probes import probe_layers as probe_layers
+    from cast_lens.diagnosis.readout import logit_lens as logit_lens
+    from cast_lens.diagnosis.readout import mean_readout as mean_readout
+    from cast_lens.diagnosis.readout import readout as readout
+    from cast_lens.diagnosis.stability import vector_stability as vector_stability
     from cast_lens.errors import CastLensError as CastLensError
     from cast_lens.experiment.config import CastConfig as CastConfig
     from cast_lens.experiment.config import make_config as make_config
@@ -21,9 +35,12 @@ if TYPE_CHECKING:
     from cast_lens.experiment.run import run_cast as run_cast
     from cast_lens.experiment.store import load_run as load_run
     from cast_lens.experiment.store import save_run as save_run
+    from cast_lens.figures.bundle import write_bundles as write_bundles
+    from cast_lens.figures.of_run import run_exhibits as run_exhibits
     from cast_lens.model.lens import Lens as Lens
     from cast_lens.model.load import load_lens as load_lens
     from cast_lens.model.planted import planted as planted
+    from cast_lens.model.random_weights import random_weights as random_weights
     from cast_lens.model.tiny import tiny_lens as tiny_lens
     from cast_lens.model.tokens import Tokens as Tokens
     from cast_lens.model.tokens import tokenise as tokenise
@@ -33,6 +50,7 @@ if TYPE_CHECKING:
     from cast_lens.prompts.prompt import cross_task as cross_task
     from cast_lens.prompts.prompt import few_shot as few_shot
     from cast_lens.prompts.prompt import zero_shot as zero_shot
+    from cast_lens.report.page import report_page as report_page
     from cast_lens.score.generation import generate as generate
     from cast_lens.score.generation import parse_answer as parse_answer
     from cast_lens.score.labels import AnswerScores as AnswerScores
@@ -51,6 +69,7 @@ if TYPE_CHECKING:
     from cast_lens.steer.vectors import mean_vector as mean_vector
     from cast_lens.steer.vectors import placebo as placebo
     from cast_lens.steer.vectors import save_vectors as save_vectors
+    from cast_lens.tasks.find import find_tasks as find_tasks
     from cast_lens.tasks.reader import BUNDLED as BUNDLED
     from cast_lens.tasks.reader import read_task as read_task
     from cast_lens.tasks.reader import read_tasks as read_tasks
@@ -60,24 +79,38 @@ if TYPE_CHECKING:
 _HOMES = {
     "analysis.estimates": "Estimate",
     "analysis.selection.choice": "Selection select_examples",
+    "diagnosis.diagnose": "diagnose",
+    "diagnosis.diagnosed": "Diagnosis",
+    "diagnosis.dose": "dose_curve largest_safe",
+    "diagnosis.geometry": "map_blocks map_states read_labelled",
+    "diagnosis.made_of": "made_of",
+    "diagnosis.parallel": "parallel_tasks",
+    "diagnosis.probes": "probe_layers",
+    "diagnosis.readout": "logit_lens mean_readout readout",
+    "diagnosis.stability": "vector_stability",
     "errors": "CastLensError",
     "experiment.config": "CastConfig make_config read_config",
     "experiment.record": "CastResult",
     "experiment.run": "run_cast",
     "experiment.store": "load_run save_run",
+    "figures.bundle": "write_bundles",
+    "figures.of_run": "run_exhibits",
     "model.lens": "Lens",
     "model.load": "load_lens",
     "model.planted": "planted",
+    "model.random_weights": "random_weights",
     "model.tiny": "tiny_lens",
     "model.tokens": "Tokens tokenise",
     "prompts.demonstrations": "draw_demonstrations sample_examples",
     "prompts.prompt": "Prompt cross_task few_shot zero_shot",
+    "report.page": "report_page",
     "score.generation": "generate parse_answer",
     "score.labels": "AnswerScores LabelScores score_answers score_labels",
     "steer.injection": "Injection steering",
     "steer.residual": "read_residual residual_moments",
     "steer.states": "ResidualStates contrast",
     "steer.vectors": "SteeringVector load_vectors mean_state mean_vector placebo save_vectors",
+    "tasks.find": "find_tasks",
     "tasks.reader": "BUNDLED read_task read_tasks",
     "tasks.task": "Example Task",
 }

@@ -17,6 +17,7 @@ from cast_lens.analysis.families import benjamini_hochberg
 from cast_lens.analysis.probing import Probe, probe
 from cast_lens.diagnosis.diagnosed import DiagnosedBlock, Diagnosis
 from cast_lens.diagnosis.parallel import IRRELEVANT, NULLS, block_of
+from cast_lens.diagnosis.probes import letters_of
 from cast_lens.diagnosis.readout import MeanReadout, mean_readout
 from cast_lens.experiment.cells import Cells
 from cast_lens.experiment.config import Arm, CastConfig
@@ -33,7 +34,6 @@ from cast_lens.steer.injection import Injection
 from cast_lens.steer.residual import read_residual
 from cast_lens.steer.states import ResidualStates, contrast
 from cast_lens.tasks.find import find_tasks
-from cast_lens.tasks.task import Example
 
 SEARCHED: tuple[Arm, ...] = ("cast", "random_direction")
 
@@ -243,17 +243,10 @@ def _probe(source: Source, target: Source, layer: int) -> Probe:
         if source is target
         else [(source.few, source.task.name), (target.few, target.task.name)]
     )
-    examples: list[Example] = []
-    for one in [source] * 2 if source is target else [source, target]:
-        examples += one.chosen
+    asked = [source.chosen, source.chosen if source is target else target.chosen]
     return probe(
         np.concatenate([states.at(layer).numpy() for states, _ in kinds]),
         [label for states, label in kinds for _ in states.query_ids],
-        [e.passage or e.input for e in examples],
-        types=[first_letter(e) for e in examples],
+        [e.passage or e.input for examples in asked for e in examples],
+        types=[letter for examples in asked for letter in letters_of(examples)],
     )
-
-
-def first_letter(example: Example) -> str:
-    """What the control task labels at random."""
-    return next((c for c in example.input.lower() if c.isalnum()), example.input[0])

@@ -135,12 +135,11 @@ def read_rows(lens: Lens, tasks: Sequence[Task], config: CastConfig) -> ProbeRow
                 f"{len(rest)} to demonstrate, {config.shots} shots need more.",
                 "Lower examples or shots.",
             )
-        same = len(commonprefix([query.input for query in queries]))  # noqa: RUF071 - letters
-        for query in queries:
+        for query, letter in zip(queries, letters_of(queries), strict=True):
             shown = draw_demonstrations(rest, query, config.shots, config.seed)
             prompts.append(few_shot(task, query, shown, template=config.template))
             prompts.append(zero_shot(task, query, template=config.template))
-            rows += [_row(task, query, kind, same) for kind in KINDS]
+            rows += [_row(task, query, kind, letter) for kind in KINDS]
     states = read_residual(lens, prompts, layers=config.layers_of(lens.n_layers))
     depths = tuple(map(lens.depth, states.layers))
     return ProbeRows(states.values.numpy(), states.layers, depths, tuple(rows), lens.name)
@@ -241,9 +240,16 @@ def transfer_rows(
     )
 
 
-def _row(task: Task, query: Example, kind: str, same: int) -> Row:
-    # a task's inputs may all begin with one word, such as "Review:"
-    letter = next((c for c in query.input[same:].lower() if c.isalnum()), "")
+def letters_of(queries: Sequence[Example]) -> list[str]:
+    """First letter of each query of a task beyond what all of them begin with.
+
+    Control tasks label these at random; inputs may all begin with one word, such as "Review:".
+    """
+    same = len(commonprefix([query.input for query in queries]))  # noqa: RUF071 - letters
+    return [next((c for c in q.input[same:].lower() if c.isalnum()), "") for q in queries]
+
+
+def _row(task: Task, query: Example, kind: str, letter: str) -> Row:
     return Row(kind, task.name, query.label, query.passage or query.input, letter)
 
 

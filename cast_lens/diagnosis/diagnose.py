@@ -215,9 +215,9 @@ def _reading(
     }
 
 
-def _cosines(pair: CosineMatrices | None) -> dict[str, float | None]:
+def _cosines(pair: CosineMatrices | None) -> dict[str, object]:
     if pair is None:
-        return dict.fromkeys(("cosine", "cosine_p", "random_band", "text_cosine"))
+        return dict.fromkeys(("cosine", "cosine_p", "random_band", "text_cosine", "excess"))
     words = pair.find(IRRELEVANT)
     assert words is not None  # it is one of the nulls
     return {
@@ -225,6 +225,7 @@ def _cosines(pair: CosineMatrices | None) -> dict[str, float | None]:
         "cosine_p": pair.pairs[0].flips_p,
         "random_band": pair.random_band,
         "text_cosine": words.mean.value,
+        "excess": pair.pairs[0].against[IRRELEVANT].excess,
     }
 
 

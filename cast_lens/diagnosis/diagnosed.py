@@ -10,7 +10,7 @@ from cast_lens.analysis.estimates import Estimate
 from cast_lens.analysis.probing import Probe
 from cast_lens.experiment.record import Site
 
-READABLE, CLEAR = 0.9, 0.05  # share of the best probe's selectivity; adjusted p
+READABLE, CLEAR = 0.95, 0.05  # share of the best probe's accuracy; adjusted p
 
 
 class DiagnosedBlock(BaseModel):
@@ -25,8 +25,9 @@ class DiagnosedBlock(BaseModel):
         separation: d', distance of few-shot and zero-shot states along v, in standard deviations;
             each example is measured along the mean of the others (Braun et al. 2025).
         cosine: of the source's and the target's vector; `cosine_p` against random signs, one-sided;
-            `random_band` what 95 % of random directions stay below; `text_cosine` the same two
-            tasks' vectors made by random words. All None where source and target are one task.
+            `random_band` what 95 % of random directions stay below; `text_cosine` of the same two
+            tasks' vectors made by random words, `excess` of the cosine over it. All None where
+            source and target are one task.
         shared: share of v's squared length along the mean direction of the other tasks read; None
             where there are none.
         text: share of v's squared length along the vector that random words of the same length
@@ -54,6 +55,7 @@ class DiagnosedBlock(BaseModel):
     cosine_p: float | None
     random_band: float | None
     text_cosine: float | None
+    excess: Estimate | None
     shared: float | None
     text: float
     probe: Probe
@@ -110,14 +112,15 @@ class Diagnosis(BaseModel):
         return self._readable(), self._writable(), self._more_than_format()
 
     def _readable(self) -> str:
-        top = max(block.probe.selectivity.value for block in self.blocks)
         asked = {
             "task": f"Whether a few-shot prompt is of {self.source} or {self.target}",
             "kind": "Whether a prompt holds demonstrations",
         }[self.question]
-        if top <= 0:
+        told = [b for b in self.blocks if b.probe.selectivity.low > 0]
+        if not told:
             return f"{asked} cannot be read off any block beyond what a control task shows."
-        first = next(b for b in self.blocks if b.probe.selectivity.value >= READABLE * top)
+        best = max(b.probe.accuracy.value for b in told)
+        first = next(b for b in told if b.probe.accuracy.value >= READABLE * best)
         return (
             f"{asked} can be read from block {first.layer} on (accuracy "
             f"{first.probe.accuracy.value:.2f}, chance {first.probe.chance:.2f}, selectivity "
@@ -146,12 +149,18 @@ class Diagnosis(BaseModel):
             f"At block {best.layer}, {best.text:.0%} of the vector lies along what random words of "
             f"the same length do"
         )
-        if best.cosine is None or best.text_cosine is None:
+        if best.cosine is None or best.excess is None:
             return f"{said}; the rest is more than text before the query."
-        alike = "no more alike than" if best.cosine <= best.text_cosine else "more alike than"
+        alike = (
+            "more alike than"
+            if best.excess.low > 0
+            else "less alike than"
+            if best.excess.high < 0
+            else "not told from"
+        )
         return (
             f"{said}; the two tasks' vectors (cosine {best.cosine:.2f}) are {alike} those made by "
-            f"random words ({best.text_cosine:.2f})."
+            f"random words ({_signed(best.excess)})."
         )
 
 

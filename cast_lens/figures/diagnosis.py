@@ -16,12 +16,12 @@ from cast_lens.figures.style import ACCENT, FAINT, INK, head_height, plain, styl
 PANELS = (
     "Accuracy on test, minus zero-shot",
     "Cosine of both tasks' vectors",
-    "How far single differences agree",
+    "Agreement of single differences, and shares of the vector",
     "Length of the vector over the state's (dose)",
     "Linear probe: {question}",
     "Logit lens: entropy, nats",
 )
-TALL = 860  # pixels
+TALL = 920  # pixels
 Values = Sequence[float | None]
 
 
@@ -45,23 +45,25 @@ def diagnosis_page(found: Diagnosis) -> Exhibit:
         rows=3,
         cols=2,
         subplot_titles=[panel.format(question=asked) for panel in PANELS],
-        vertical_spacing=0.11,
+        vertical_spacing=0.14,
         horizontal_spacing=0.09,
     )
     for i, lines in enumerate(_panels(blocks)):
         for line in lines:
-            _draw(figure, line, [block.layer for block in blocks], (i // 2 + 1, i % 2 + 1))
+            _draw(figure, line, [block.layer for block in blocks], i)
     figure.add_vline(x=found.site.layer, line={"color": FAINT, "dash": "dot", "width": 1.5})
     figure.add_hline(y=0, line={"color": INK, "width": 1}, row=1, col=1)
     figure.update_xaxes(title="block", row=3)
-    figure.update_annotations(font={"size": 13})
+    figure.update_annotations(font={"size": 13}, yshift=20)
     best, arrow = found.best, f"{plain(found.source)} → {plain(found.target)}"
     title = (
         f"{arrow}: {best.gain.value:+.2f} at block {best.layer}, "
         f"a random direction {best.placebo_gain.value:+.2f}"
     )
     styled(figure, title, f"{plain(found.model)}, {found.test_n} test items", height=TALL)
-    figure.update_layout(margin={"t": head_height(figure) + 75, "b": 110})
+    for panel in range(len(PANELS)):
+        _place_legend(figure, panel)
+    figure.update_layout(margin={"t": head_height(figure) + 85, "b": 60})
     return Exhibit(
         stem="diagnosis",
         figure=figure,
@@ -94,7 +96,7 @@ def _panels(blocks: Sequence[DiagnosedBlock]) -> list[list[_Line]]:
             ),
         ],
         [
-            _Line("vector", [b.agreement for b in blocks], INK),
+            _Line("agreement", [b.agreement for b in blocks], INK),
             _Line("share along random words", [b.text for b in blocks], ACCENT, "dash", "x"),
             _Line("share along other tasks", [b.shared for b in blocks], FAINT, "dot", "diamond"),
         ],
@@ -114,10 +116,30 @@ def _of(estimates: Sequence[Estimate]) -> list[float]:
     return [one.value for one in estimates]
 
 
-def _draw(figure: go.Figure, line: _Line, layers: Sequence[int], at: tuple[int, int]) -> None:
+def _place_legend(figure: go.Figure, panel: int) -> None:
+    """Each panel has its own, between its title and its lines."""
+    axes = (
+        figure.layout["xaxis" + str(panel + 1) * (panel > 0)],
+        figure.layout["yaxis" + str(panel + 1) * (panel > 0)],
+    )
+    figure.layout[_legend(panel)] = {
+        "x": axes[0].domain[0],
+        "y": axes[1].domain[1],
+        "yref": "paper",
+        "yanchor": "bottom",
+        "orientation": "h",
+        "font": {"size": 11},
+    }
+
+
+def _legend(panel: int) -> str:
+    return "legend" + str(panel + 1) * (panel > 0)
+
+
+def _draw(figure: go.Figure, line: _Line, layers: Sequence[int], panel: int) -> None:
     if all(value is None for value in line.values):
         return
-    row, col = at
+    row, col = panel // 2 + 1, panel % 2 + 1
     if line.band is not None:
         figure.add_scatter(
             x=[*layers, *reversed(layers)],
@@ -125,6 +147,7 @@ def _draw(figure: go.Figure, line: _Line, layers: Sequence[int], at: tuple[int, 
             fill="toself",
             fillcolor=line.colour,
             opacity=0.13,
+            mode="lines",
             line={"width": 0},
             hoverinfo="skip",
             showlegend=False,
@@ -135,8 +158,7 @@ def _draw(figure: go.Figure, line: _Line, layers: Sequence[int], at: tuple[int, 
         x=layers,
         y=line.values,
         name=line.name,
-        legendgroup=line.name,
-        showlegend=all(trace.name != line.name for trace in figure.data),
+        legend=_legend(panel),
         mode="lines+markers",
         line={"color": line.colour, "dash": line.dash, "width": 2},
         marker={"symbol": line.symbol, "size": 5},

@@ -22,7 +22,7 @@ def _blocks(language: str) -> list[str]:
 
 @pytest.mark.real
 def test_the_ten_lines_run_and_the_vector_beats_its_placebo() -> None:
-    (code,) = _blocks("python")
+    code = _blocks("python")[0]
     names: dict[str, object] = {}
     with redirect_stdout(StringIO()) as printed:
         exec(compile(code, "README.md", "exec"), names)
@@ -30,6 +30,12 @@ def test_the_ten_lines_run_and_the_vector_beats_its_placebo() -> None:
     assert steered > zero
     assert steered > placebo
     assert len(code.strip().splitlines()) <= 12
+
+
+def test_the_diagnosis_of_the_readme_runs_and_prints_three_sentences() -> None:
+    with redirect_stdout(StringIO()) as printed:
+        exec(compile(_blocks("python")[1], "README.md", "exec"), {})
+    assert "random words" in printed.getvalue()
 
 
 def test_every_command_of_the_readme_exists() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from typing import Any, NoReturn
 
 import typer
 
@@ -11,6 +12,7 @@ from cast_lens.cli import (
     bench,
     claims,
     diagnose,
+    doctor,
     evidence,
     figures,
     grid,
@@ -25,6 +27,8 @@ from cast_lens.cli import (
 from cast_lens.cli.output import to_terminal
 from cast_lens.errors import CastLensError
 
+STOPPED = 130  # what typer makes of Ctrl-C; older ones abort
+WRONG_USE: Any = typer.BadParameter.__base__  # every fault of options and arguments
 app = typer.Typer(
     name="cast-lens",
     help="Read what in-context examples do inside a language model, carry it to another task, "
@@ -41,6 +45,7 @@ app.command("select", epilog=select.EXAMPLES)(select.select)
 app.command("run", epilog=run.RUN_EXAMPLES)(run.run)
 app.command("bench", epilog=bench.EXAMPLES)(bench.bench)
 app.command("grid", epilog=grid.EXAMPLES)(grid.grid)
+app.command("doctor", epilog=doctor.EXAMPLES)(doctor.doctor)
 app.command("diagnose", epilog=diagnose.EXAMPLES)(diagnose.diagnose)
 app.command("parallel", epilog=parallel.EXAMPLES)(parallel.parallel)
 app.command("figures", epilog=figures.EXAMPLES)(figures.figures)
@@ -53,12 +58,33 @@ app.command("show", epilog=run.SHOW_EXAMPLES)(run.show)
 
 def main() -> None:
     """Run the command line."""
-    logging.getLogger("transformers").setLevel(logging.ERROR)
+    for library in ("transformers", "sentence_transformers"):
+        logging.getLogger(library).setLevel(logging.ERROR)
     try:
-        app()
+        code = app(standalone_mode=False)
     except CastLensError as error:
-        to_terminal(f"cast-lens: {error}")
-        sys.exit(2)
-    except KeyboardInterrupt:
+        _refuse(str(error))
+    except WRONG_USE as error:
+        _refuse_use(error)
+    except typer.Abort:
+        code = STOPPED
+    except OSError as error:  # what the system refused and no command foresaw
+        _refuse(f"{error.filename or 'a file'}: {error.strerror or error}.")
+    if code == STOPPED:
         to_terminal("cast-lens: stopped; nothing half-written was left, the same command goes on.")
-        sys.exit(130)
+    sys.exit(code)
+
+
+def _refuse(line: str) -> NoReturn:
+    to_terminal(f"cast-lens: {line}")
+    sys.exit(2)
+
+
+def _refuse_use(error: Any) -> NoReturn:
+    """Say what was typed wrongly; without any command, show what there is instead."""
+    if type(error).__name__ == "NoArgsIsHelpError":
+        error.show()
+        sys.exit(error.exit_code)
+    where = error.ctx.command_path if error.ctx else "cast-lens"
+    said = " ".join(error.format_message().split()).removesuffix(".")
+    _refuse(f"{said}. See {where} --help.")

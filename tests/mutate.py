@@ -56,6 +56,20 @@ MUTANTS = (
         "tests/unit/test_parallelism.py",
     ),
     Mutant(
+        "noise of the mean counts as part of the vector",
+        "analysis/mixture.py",
+        "(pairs - itself) / number[:, None]",
+        "pairs / number[:, None]",
+        "tests/unit/test_mixture.py",
+    ),
+    Mutant(
+        "states separated along a direction they made themselves",
+        "analysis/agreement.py",
+        "(differences.sum(axis=0) - differences) / (len(a) - 1)",
+        "differences.mean(axis=0, keepdims=True).repeat(len(a), axis=0)",
+        "tests/unit/test_agreement.py",
+    ),
+    Mutant(
         "break-even one query too early",
         "experiment/flops.py",
         "return math.floor(once / (other - each)) + 1",

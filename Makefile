@@ -50,7 +50,7 @@ lint: install ## style, types and import floors
 mutate: install ## break the code on purpose and see a test turn red each time
 	$(BIN)/python tests/mutate.py
 
-figures: install ## draw the gallery again: one claims run and some minutes of reading
+figures: install ## draw the gallery again: the tour and some minutes of reading
 	$(BIN)/python figures/gallery.py
 
 clean: ## remove environments and caches of this folder

@@ -75,6 +75,7 @@ if TYPE_CHECKING:
     from cast_lens.tasks.reader import read_tasks as read_tasks
     from cast_lens.tasks.task import Example as Example
     from cast_lens.tasks.task import Task as Task
+    from cast_lens.widgets.app import workbench as workbench
 
 _HOMES = {
     "analysis.estimates": "Estimate",
@@ -113,6 +114,7 @@ _HOMES = {
     "tasks.find": "find_tasks",
     "tasks.reader": "BUNDLED read_task read_tasks",
     "tasks.task": "Example Task",
+    "widgets.app": "workbench",
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
 

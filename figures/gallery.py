@@ -1,6 +1,6 @@
 """Draw the gallery of the README on the default model: `make figures`.
 
-It takes one claims run (kept in runs/claims, gone on with where it was stopped) and some minutes of
+It takes the tour (kept in runs/tour, gone on with where it was stopped) and some minutes of
 reading. Each PNG is copied beside this file, with what it rests on in provenance.json.
 """
 
@@ -52,16 +52,15 @@ from cast_lens.figures.sweeps import dose_figure
 from cast_lens.model.random_weights import random_weights
 from cast_lens.tasks.find import find_tasks
 
-RUN, PAGES, HERE = Path("runs/claims"), Path("runs/gallery"), Path(__file__).parent
+RUN, PAGES, HERE = Path("runs/tour"), Path("runs/gallery"), Path(__file__).parent
 WORDS = ["present_past", "singular_plural", "country_capital", "en_fr"]
-OF_RUN = {"gains", "claims", "curve_layers", "curve_examples"}
+OF_RUN = {"gains", "search_1_present_past_from_1"}
 
 
 def of_the_run() -> Iterator[Exhibit]:
-    """What the claims run allows to draw; of the search maps, one that works."""
-    finish_run(read_config(preset_file("claims"), {}), RUN)
-    wanted = {*OF_RUN, "search_present_past_from_1"}
-    yield from (exhibit for exhibit in run_exhibits(RUN) if exhibit.stem in wanted)
+    """Of what the tour allows to draw: gains beside their placebos, and one search that works."""
+    finish_run(read_config(preset_file("tour"), {}), RUN)
+    yield from (exhibit for exhibit in run_exhibits(RUN) if exhibit.stem in OF_RUN)
 
 
 def of_blocks(lens: Lens) -> Iterator[Exhibit]:

@@ -17,12 +17,14 @@ from cast_lens.cli import (
     figures,
     grid,
     models,
+    notebooks,
     parallel,
     prompts,
     report,
     run,
     select,
     tasks,
+    try_,
 )
 from cast_lens.cli.output import to_terminal
 from cast_lens.errors import CastLensError
@@ -45,6 +47,8 @@ app.command("select", epilog=select.EXAMPLES)(select.select)
 app.command("run", epilog=run.RUN_EXAMPLES)(run.run)
 app.command("bench", epilog=bench.EXAMPLES)(bench.bench)
 app.command("grid", epilog=grid.EXAMPLES)(grid.grid)
+app.command("try", epilog=try_.EXAMPLES)(try_.try_)
+app.command("notebooks", epilog=notebooks.EXAMPLES)(notebooks.notebooks)
 app.command("doctor", epilog=doctor.EXAMPLES)(doctor.doctor)
 app.command("diagnose", epilog=diagnose.EXAMPLES)(diagnose.diagnose)
 app.command("parallel", epilog=parallel.EXAMPLES)(parallel.parallel)

@@ -4,27 +4,45 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import sys
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.table import Table
+from rich.text import Text
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 # a table cut to 80 columns in a log or a pipe would lose its numbers
 WIDTH = None if sys.stdout.isatty() else 160
+# a text of a task or file must not command the terminal; line breaks and tabs stay
+COMMANDING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+def harmless(text: str) -> str:
+    """Text whose control characters are written out and do nothing."""
+    return COMMANDING.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
 
 
 def to_terminal(text: str) -> None:
     """One notice on standard error, word for word."""
-    Console(stderr=True, soft_wrap=True).print(text, markup=False, highlight=False)
+    console = Console(stderr=True, soft_wrap=True)
+    console.print(harmless(text), markup=False, highlight=False, emoji=False)
+
+
+class _Harmless(logging.Formatter):
+    """Lines of a log; see `harmless`."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One line."""
+        return harmless(super().format(record))
 
 
 def log_to_stderr() -> None:
     """Show what a long command is doing, with the time of day."""
     handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
+    handler.setFormatter(_Harmless("%(asctime)s %(message)s", "%H:%M:%S"))
     log = logging.getLogger("cast_lens")
     log.addHandler(handler)
     log.setLevel(logging.INFO)
@@ -42,7 +60,8 @@ def print_table(table: Table) -> None:
 
 def print_line(text: str = "") -> None:
     """A line on standard output, word for word."""
-    Console(width=WIDTH, soft_wrap=True).print(text, markup=False, highlight=False)
+    console = Console(width=WIDTH, soft_wrap=True)
+    console.print(harmless(text), markup=False, highlight=False, emoji=False)
 
 
 def p_value(p: float) -> str:
@@ -50,9 +69,20 @@ def p_value(p: float) -> str:
     return "<0.001" if p < 0.001 else f"{p:.3f}"
 
 
+class _WordForWord(Table):
+    """A table whose cells are shown as they are: no markup in them is obeyed."""
+
+    def add_row(self, *cells: RenderableType | None, **options: Any) -> None:
+        """Add a row; see `rich.table.Table.add_row`."""
+        shown = (Text(harmless(cell)) if isinstance(cell, str) else cell for cell in cells)
+        super().add_row(*shown, **options)
+
+
 def plain_table(title: str, *columns: str) -> Table:
     """An open table, numbers to be right-aligned by naming a column with a leading ``>``."""
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    heading = Text(harmless(title), style="table.title")
+    table = _WordForWord(title=heading, title_justify="left", box=None, pad_edge=False)
+    table.header_style = "bold"
     for column in columns:
         right = column.startswith(">")
         table.add_column(column.removeprefix(">"), justify="right" if right else "left")

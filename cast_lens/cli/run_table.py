@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rich.markup import escape
 from rich.table import Table
 
 from cast_lens.analysis.estimates import Estimate
@@ -172,7 +171,7 @@ def print_changed(items: Sequence[Changed], arm: str) -> None:
         for item in sorted(own, key=lambda item: not item.helped):
             what = "helped" if item.helped else "harmed"
             text = [_short(t) for t in (item.input, item.label, item.before, item.after)]
-            table.add_row(what, item.doc_id, *map(escape, text))
+            table.add_row(what, item.doc_id, *text)
         print_table(table)
         print_line()
     if not items:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -63,7 +63,7 @@ class Cells:
         found, self._spent[name] = measured(self._device, name, compute)
         path = self._path(name, SPENT.removeprefix("."))
         if path is not None:
-            with whole_file(path) as temporary:
+            with _written(path) as temporary:
                 temporary.write_text(self._spent[name].model_dump_json(), encoding="utf-8")
         return found
 
@@ -97,7 +97,7 @@ class Cells:
             return kind.validate_json(path.read_bytes())
         except (FileNotFoundError, ValidationError):
             found = self._measured(name, compute)
-        with whole_file(path) as temporary:
+        with _written(path) as temporary:
             temporary.write_bytes(kind.dump_json(found))
         return found
 
@@ -119,7 +119,7 @@ class Cells:
         except (FileNotFoundError, SafetensorError, ValidationError):
             found = self._measured(name, compute)
         about_text = _ABOUT.dump_json((found.layers, found.query_ids)).decode()
-        with whole_file(path) as temporary:
+        with _written(path) as temporary:
             save_file({"values": found.values}, temporary, metadata={"about": about_text})
         return found
 
@@ -130,15 +130,37 @@ _ABOUT: TypeAdapter[tuple[tuple[int, ...], tuple[str, ...]]] = TypeAdapter(
 
 
 @contextmanager
+def _written(path: Path) -> Iterator[Path]:
+    """A piece's file, whole or not at all; see `whole_file`.
+
+    Raises:
+        RunError: when it cannot be written.
+    """
+    from safetensors import SafetensorError
+
+    try:
+        with whole_file(path) as temporary:
+            yield temporary
+    except (OSError, SafetensorError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise RunError(
+            f"{path.parent}: cannot be written ({reason}).",
+            "Free some space; the same command goes on from there.",
+        ) from error
+
+
+@contextmanager
 def unfinished(out: Path) -> Iterator[Path]:
     """The folder beside a run folder that holds its pieces until it is whole.
 
-    It stays when the block is left by an error, so that the same command goes on from there.
+    It stays when the block is left by an error and holds a piece, so that the same command goes on
+    from there.
 
     Raises:
         RunError: when another process is at work on the same run, or the place is not writable.
     """
     folder = out.with_name(f"{out.name}.unfinished")
+    made = [parent for parent in folder.parents if not parent.exists()]
     lock = FileLock(folder / "lock", timeout=0)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -155,7 +177,17 @@ def unfinished(out: Path) -> Iterator[Path]:
         yield folder
         shutil.rmtree(folder)
     finally:
+        if not any(path.suffix in PIECES for path in folder.glob("[!.]*")):
+            _remove(folder, made)
         lock.release()
+
+
+def _remove(folder: Path, made: Sequence[Path]) -> None:
+    """Remove a folder without a piece, and what was made above it unless it is in use."""
+    shutil.rmtree(folder, ignore_errors=True)
+    with suppress(OSError):
+        for parent in made:
+            parent.rmdir()
 
 
 def _sweep(out: Path, folder: Path) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails
 
 from cast_lens.errors import ConfigError
 from cast_lens.model.lens import Backend
@@ -42,12 +43,15 @@ Selector = Literal[
     "random",
 ]
 COARSE_LAYERS = 8
+LARGEST_STRENGTH = 1e6  # more leaves float32 within a few blocks
 COARSE_DEPTHS = (0.3, 0.95)
 
 
-def _finite(value: float) -> float:
+def _sane(value: float) -> float:
     if not math.isfinite(value):
         raise ValueError("must be a finite number")
+    if abs(value) > LARGEST_STRENGTH:
+        raise ValueError(f"must lie between -{LARGEST_STRENGTH:g} and {LARGEST_STRENGTH:g}")
     return value
 
 
@@ -57,7 +61,7 @@ def _distinct(values: tuple[Any, ...]) -> tuple[Any, ...]:
     return values
 
 
-Strength = Annotated[float, AfterValidator(_finite)]
+Strength = Annotated[float, AfterValidator(_sane)]
 Names = Annotated[tuple[str, ...], Field(min_length=1), AfterValidator(_distinct)]
 Layer = Annotated[int, Field(ge=0)]
 Counts = Annotated[
@@ -171,7 +175,7 @@ def make_config(settings: Mapping[str, Any], where: str = "settings") -> CastCon
     try:
         return CastConfig.model_validate(dict(settings))
     except ValidationError as error:
-        fault = error.errors()[0]
+        fault = _most_telling(error)
         name = str(fault["loc"][0])
         message = fault["msg"].removeprefix("Value error, ")
         if fault["type"] == "missing":
@@ -180,6 +184,14 @@ def make_config(settings: Mapping[str, Any], where: str = "settings") -> CastCon
             ) from None
         given = repr(fault["input"])[:80]
         raise ConfigError(f"{where}: {name} = {given}: {message}.") from None
+
+
+def _most_telling(error: ValidationError) -> ErrorDetails:
+    """The first fault; where a list was given and words too are allowed, what is wrong in it."""
+    first, *others = error.errors()
+    if first["type"] != "literal_error" or isinstance(first["input"], str):
+        return first
+    return next((one for one in others if one["loc"][0] == first["loc"][0]), first)
 
 
 def read_config(path: Path | None, overrides: Mapping[str, Any]) -> CastConfig:
@@ -194,7 +206,9 @@ def read_config(path: Path | None, overrides: Mapping[str, Any]) -> CastConfig:
             settings = tomllib.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
             raise ConfigError(f"{path}: no such file.") from None
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        except OSError as error:
+            raise ConfigError(f"{path}: cannot be read ({error.strerror}).") from error
+        except (ValueError, RecursionError) as error:  # tomllib lets more than its own through
             raise ConfigError(f"{path}: cannot be read as TOML ({error}).") from error
     given = {name: value for name, value in overrides.items() if value is not None}
     return make_config(settings | given, str(path) if path else "settings")

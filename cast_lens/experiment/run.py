@@ -19,11 +19,12 @@ from cast_lens.experiment.record import CastResult
 from cast_lens.experiment.sources import Source, read_source
 from cast_lens.experiment.spent import Spent
 from cast_lens.experiment.summary import clusters_of, values_of
-from cast_lens.experiment.target import ScoredArm, run_target
+from cast_lens.experiment.target import EVALUATED, ScoredArm, questions_of, run_target
 from cast_lens.model.branches import can_branch
 from cast_lens.model.lens import Lens
 from cast_lens.model.load import load_lens
 from cast_lens.progress import progress_bar
+from cast_lens.score.plan import make_sheet
 from cast_lens.steer.states import ResidualStates
 from cast_lens.tasks.find import find_tasks
 from cast_lens.tasks.task import Task
@@ -72,6 +73,7 @@ def run_cast(
     )
     for layer in config.layers_of(lens.n_layers):
         lens.hook_name(layer)
+    _check_questions(lens, config, targets)
     digests = {task.name: task.fingerprint() for task in [*sources, *targets]}
     return _run(lens, config, sources, targets, Cells(pieces, lens, config, digests))
 
@@ -97,6 +99,15 @@ def _check_sizes(config: CastConfig, sources: Sequence[Task], targets: Sequence[
                 f"{task.name}: {config.shots} shots, but {len(task.train)} training examples.",
                 "Lower shots or leave icl_in_task out of arms.",
             )
+
+
+def _check_questions(lens: Lens, config: CastConfig, targets: Sequence[Task]) -> None:
+    """Refuse before the first forward pass an item that does not fit or has no answer token."""
+    for task in targets:
+        for split in EVALUATED:
+            asked = questions_of(config, task, split)
+            for example, prompt in zip(asked.items, asked.prompts, strict=True):
+                make_sheet(lens, prompt, task.labels or example.accept, config.max_new_tokens)
 
 
 def _run(

@@ -5,17 +5,19 @@ from __future__ import annotations
 import json
 import platform
 import sys
+from dataclasses import fields
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-from cast_lens.errors import RunError
+from cast_lens.errors import RunError, VectorError
 from cast_lens.experiment.config import CastConfig
 from cast_lens.experiment.curves import CurvePoint
+from cast_lens.experiment.evaluate import ItemScore
 from cast_lens.experiment.ledger import measured_costs
-from cast_lens.experiment.record import CastResult
+from cast_lens.experiment.record import SCHEMA, CastResult
 from cast_lens.experiment.run import CastRun
 from cast_lens.files import whole_folder, write_json, write_text
 from cast_lens.steer.vectors import save_vectors
@@ -24,6 +26,7 @@ PACKAGES = ("cast-lens", "torch", "transformers", "transformer-lens", "numpy", "
 RESULTS, MANIFEST, ITEMS = "results.json", "manifest.json", "items.parquet"
 LEDGER = "ledger.json"
 CURVES = "curves.parquet"
+COLUMNS = {"target", "arm", "source", "draw"}  # of the items, beside those of `ItemScore`
 
 
 def versions() -> dict[str, str]:
@@ -104,8 +107,12 @@ def save_run(run: CastRun, folder: Path, seconds: float, *, within: Path | None 
                 pq.write_table(pa.Table.from_pylist(_curve_rows(run)), place / CURVES)
             if vectors:
                 save_vectors(place / "vectors.safetensors", vectors)
-    except OSError as error:
-        raise RunError(f"{folder}: cannot be written ({error.strerror or error}).") from error
+    except (OSError, VectorError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise RunError(
+            f"{folder}: cannot be written ({reason}).",
+            "Free some space or mend the place; the same command goes on from there.",
+        ) from error
 
 
 def check_out(folder: Path, config: CastConfig) -> CastResult | None:
@@ -117,8 +124,11 @@ def check_out(folder: Path, config: CastConfig) -> CastResult | None:
     Raises:
         RunError: when it holds another run (naming the settings that differ) or anything else.
     """
-    if not folder.exists():
-        return None
+    try:
+        if not folder.exists():
+            return None
+    except OSError as error:
+        raise RunError(f"{folder}: cannot be a folder ({error.strerror}).") from error
     if not (folder / RESULTS).is_file():
         raise RunError(f"{folder} exists and is not a run folder.", "Choose another --out.")
     found = load_run(folder)
@@ -143,12 +153,19 @@ def load_run(folder: Path) -> CastResult:
     """
     path = folder / RESULTS
     try:
-        return CastResult.model_validate_json(path.read_bytes())
+        found = CastResult.model_validate_json(path.read_bytes())
     except FileNotFoundError:
         raise RunError(f"{folder}: not a run folder (it holds no {RESULTS}).") from None
-    except (OSError, ValidationError) as error:
-        reason = str(error).splitlines()[0]
-        raise RunError(f"{path}: cannot be read ({reason}).") from error
+    except ValidationError as error:
+        fault = error.errors()[0]
+        where = ".".join(str(part) for part in fault["loc"]) or "file"
+        message = " ".join(fault["msg"].split())
+        raise RunError(f"{path}: cannot be read as a run ({where}: {message}).") from error
+    except OSError as error:
+        raise RunError(f"{path}: cannot be read ({error.strerror or error}).") from error
+    if found.schema_name != SCHEMA:
+        raise RunError(f"{path}: cannot be read (it is {found.schema_name}, not {SCHEMA}).")
+    return found
 
 
 def load_items(folder: Path) -> list[dict[str, Any]]:
@@ -157,7 +174,7 @@ def load_items(folder: Path) -> list[dict[str, Any]]:
     Raises:
         RunError: when the folder holds no such table or it cannot be read.
     """
-    return _rows(folder, ITEMS)
+    return _rows(folder, ITEMS, COLUMNS | {field.name for field in fields(ItemScore)})
 
 
 def load_curves(folder: Path) -> list[CurvePoint]:
@@ -168,10 +185,11 @@ def load_curves(folder: Path) -> list[CurvePoint]:
     """
     if not (folder / CURVES).exists():
         return []
-    return [CurvePoint(**{**row, "hits": tuple(row["hits"])}) for row in _rows(folder, CURVES)]
+    rows = _rows(folder, CURVES, {field.name for field in fields(CurvePoint)})
+    return [CurvePoint(**{**row, "hits": tuple(row["hits"])}) for row in rows]
 
 
-def _rows(folder: Path, name: str) -> list[dict[str, Any]]:
+def _rows(folder: Path, name: str, columns: set[str]) -> list[dict[str, Any]]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -182,4 +200,7 @@ def _rows(folder: Path, name: str) -> list[dict[str, Any]]:
         raise RunError(f"{folder}: not a run folder (it holds no {name}).") from None
     except (OSError, pa.ArrowException) as error:
         raise RunError(f"{path}: cannot be read ({error}).") from error
+    lacking = sorted(columns - set(rows[0] if rows else ()))
+    if lacking:
+        raise RunError(f"{path}: cannot be read (it has no column {lacking[0]!r}).")
     return rows

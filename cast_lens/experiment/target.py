@@ -55,14 +55,18 @@ def evaluation_items(task: Task, split: Split, limit: int | None, seed: int) -> 
     Which ones a limit keeps depends on the seed and their ids, not on their order.
 
     Raises:
-        TaskError: when none is left.
+        TaskError: when fewer than two are left.
     """
     earlier = {e.input for e in task.train}
     if split == "test":
         earlier |= {e.input for e in task.dev}
     items = [e for e in task.split(split) if e.input not in earlier]
-    if not items:
-        raise TaskError(f"{task.name}: no {split} item is left that is not in an earlier split.")
+    if len(items) < 2:  # a share of one item has no interval
+        raise TaskError(
+            f"{task.name}: {len(items)} of {len(task.split(split))} {split} items are not in an "
+            "earlier split, 2 or more are needed.",
+            f"Add items to {split}.jsonl that stand in no other split.",
+        )
     if limit is None or limit >= len(items):
         return items
     kept = {e.id for e in sample_examples(items, limit, seed)}

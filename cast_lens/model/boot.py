@@ -74,7 +74,8 @@ def boot(hf: Any, tokenizer: Any, backend: Backend) -> Any:
     The Hugging Face model is taken over: the bridge works on its modules in place.
 
     Raises:
-        ModelError: when the architecture is unknown to the library, or the logits differ.
+        ModelError: when the architecture is unknown to the library, or the logits differ or are
+            not finite.
     """
     if any(type(m).__module__.startswith("transformer_lens.") for m in hf.modules()):
         raise ModelError(
@@ -83,6 +84,11 @@ def boot(hf: Any, tokenizer: Any, backend: Backend) -> Any:
     probe = _probe(hf)
     with torch.no_grad():
         expected = hf(probe).logits.float()
+    if not expected.isfinite().all():
+        raise ModelError(
+            f"{type(hf).__name__}: its logits are NaN or infinite.",
+            "Its weights are damaged, or too large for this dtype: try float32.",
+        )
     try:
         # the library makes, and at once overwrites, random layers
         with _quiet(), _no_collection(), torch.random.fork_rng(devices=[]):

@@ -86,7 +86,12 @@ def _load(encoder: str, device: str | None) -> Any:
     where = str(fetch(known)) if known else encoder
     try:
         with without_bars():
-            return SentenceTransformer(where, device=device or "cpu")
+            return SentenceTransformer(
+                where,
+                device=device or "cpu",
+                trust_remote_code=False,
+                model_kwargs={"use_safetensors": True},  # other formats are pickles
+            )
     except Exception as error:
         reason = next(iter(str(error).strip().splitlines()), repr(error))
         raise ModelError(

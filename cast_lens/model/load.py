@@ -19,6 +19,7 @@ from cast_lens.model.load_errors import load_error
 from cast_lens.model.memory import budget_of, free_memory, parse_memory
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+SAFE = {"trust_remote_code": False}  # when left out, the library asks at the terminal
 CONTEXT_FIELDS = ("max_position_embeddings", "n_positions", "n_ctx", "max_sequence_length")
 
 
@@ -76,9 +77,10 @@ def load_tokenizer(source: str) -> Any:
         return read_gguf(path)[1]
     where = str(fetch(CATALOG[source])) if source in CATALOG else source
     try:
-        return AutoTokenizer.from_pretrained(where)
+        local = Path(where).is_dir()
+        return AutoTokenizer.from_pretrained(where, local_files_only=local, **SAFE)
     except Exception as error:
-        raise load_error(where, Path(where).is_dir(), error) from error
+        raise load_error(where, Path(where).is_dir(), error, "its tokenizer ") from error
 
 
 def _short_name(source: str | Path) -> str:
@@ -126,16 +128,27 @@ def _from_pretrained(
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     local = Path(where).is_dir()
-    options = {"revision": revision, "local_files_only": local}
+    options = {"revision": revision, "local_files_only": local, **SAFE}
     try:
         with without_bars():
             tokenizer = AutoTokenizer.from_pretrained(where, **options)
+    except Exception as error:
+        raise load_error(where, local, error, "its tokenizer ") from error
+    try:
+        with without_bars():
             hf, report = AutoModelForCausalLM.from_pretrained(
-                where, dtype=dtype, device_map=device_map, output_loading_info=True, **options
+                where,
+                dtype=dtype,
+                device_map=device_map,
+                output_loading_info=True,
+                use_safetensors=True,  # other formats are pickles
+                ignore_mismatched_sizes=True,  # they are in the report
+                **options,
             )
     except Exception as error:
         raise load_error(where, local, error) from error
-    lost = sorted({*report["missing_keys"], *report["mismatched_keys"]}, key=str)
+    misshapen = [name for name, *_ in report["mismatched_keys"]]
+    lost = sorted({*report["missing_keys"], *misshapen})
     if lost:  # transformers would fill them with random numbers
         raise ModelError(
             f"{where}: {len(lost)} weights are missing or of another shape, such as {lost[0]}.",
@@ -146,14 +159,19 @@ def _from_pretrained(
 
 @contextmanager
 def without_bars() -> Iterator[None]:
-    """A load under a second needs no bar; the hub's download bars stay."""
+    """A load under a second needs no bar, and its warnings are raised here in one line.
+
+    The hub's download bars stay.
+    """
     from transformers.utils import logging
 
-    shown = logging.is_progress_bar_enabled()
+    shown, level = logging.is_progress_bar_enabled(), logging.get_verbosity()
     logging.disable_progress_bar()
+    logging.set_verbosity_error()
     try:
         yield
     finally:
+        logging.set_verbosity(level)
         if shown:
             logging.enable_progress_bar()
 

@@ -8,14 +8,19 @@ from cast_lens.errors import ModelError
 from cast_lens.model.catalog import CATALOG
 
 
-def load_error(where: str, local: bool, error: Exception) -> ModelError:
-    """The error to raise for `where`, a folder when `local`, else a hub id."""
+def load_error(where: str, local: bool, error: Exception, part: str = "") -> ModelError:
+    """The error to raise for `where`, a folder when `local`, else a hub id.
+
+    Args:
+        part: what of it was being read, with a space behind; nothing for the model itself.
+    """
     names = {kind.__name__ for e in _chain(error) for kind in type(e).__mro__}
     reason = next(iter(str(error).strip().splitlines()), repr(error))
     if local:
         return ModelError(
-            f"{where}: cannot be loaded ({reason}).",
-            "A file may be missing or cut off: copy or fetch the folder again.",
+            f"{where}: {part}cannot be loaded ({reason}).",
+            "A file may be missing or cut off: copy or fetch the folder again. Only safetensors "
+            "weights are read; pickles (.bin, .pt) are never opened.",
         )
     if "GatedRepoError" in names:
         return ModelError(
@@ -32,7 +37,7 @@ def load_error(where: str, local: bool, error: Exception) -> ModelError:
             f"{where}: neither a folder, nor in the local hub cache, nor reachable ({reason}).",
             f"Check the network and HF_HUB_OFFLINE, or take a short name: {', '.join(CATALOG)}.",
         )
-    return ModelError(f"{where}: cannot be loaded ({reason}).")
+    return ModelError(f"{where}: {part}cannot be loaded ({reason}).")
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from jaxtyping import Float
 from torch import Tensor
 
+from cast_lens.errors import VectorError
 from cast_lens.model.branches import can_branch
 from cast_lens.model.forward import KeyValues
 from cast_lens.model.lens import Lens
@@ -116,7 +118,8 @@ def score_continuations(
 
     Raises:
         PromptError: see `make_sheet`.
-        VectorError: when a vector belongs to another model.
+        VectorError: when a vector belongs to another model, or is written so strongly that a
+            likelihood is not a finite number.
     """
     template = template_of(prompts)
     for variant in variants:
@@ -133,9 +136,24 @@ def score_continuations(
 
 
 def in_order(asked: Likelihoods, wanted: Sequence[Sheet]) -> list[list[list[Likelihood]]]:
-    """What was found, indexed [variant][sheet as wanted][answer]."""
+    """What was found, indexed [variant][sheet as wanted][answer].
+
+    Raises:
+        VectorError: when a likelihood is not a finite number.
+    """
+    for variant, rows in zip(asked.variants, asked.found, strict=True):
+        if not all(math.isfinite(one.logprob) for found in rows for one in found.values()):
+            raise _overflow(variant)
     at = {sheet: i for i, sheet in enumerate(asked.sheets)}
     return [
         [[rows[at[sheet]][answer] for answer in sheet.answers] for sheet in wanted]
         for rows in asked.found
     ]
+
+
+def _overflow(variant: Variant) -> VectorError:
+    written = ", ".join(f"strength {i.strength:g} at layer {i.vector.layer}" for i in variant)
+    return VectorError(
+        f"Likelihoods are NaN or infinite under {written or 'the model alone'}.",
+        "Lower the strength, or run in float32.",
+    )

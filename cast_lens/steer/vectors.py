@@ -138,10 +138,11 @@ def save_vectors(path: Path, vectors: Mapping[str, SteeringVector]) -> None:
         vectors: by tensor name; `SteeringVector.tensor_name` is the usual one.
 
     Raises:
-        VectorError: when there is none to write.
+        VectorError: when there is none to write, or the file cannot be written.
     """
     import json
 
+    from safetensors import SafetensorError
     from safetensors.torch import save_file
 
     if not vectors:
@@ -157,8 +158,12 @@ def save_vectors(path: Path, vectors: Mapping[str, SteeringVector]) -> None:
     tensors = {name: vector.direction.clone() for name, vector in vectors.items()}
     # one key: the library writes several in an order that changes from process to process
     metadata = {FORMAT: json.dumps(about, sort_keys=True, allow_nan=False)}
-    with whole_file(Path(path)) as temporary:
-        save_file(tensors, temporary, metadata=metadata)
+    try:
+        with whole_file(Path(path)) as temporary:
+            save_file(tensors, temporary, metadata=metadata)
+    except (OSError, SafetensorError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise VectorError(f"{path}: cannot be written ({reason}).") from error
 
 
 def load_vectors(path: Path) -> dict[str, SteeringVector]:
@@ -193,5 +198,7 @@ def load_vectors(path: Path) -> dict[str, SteeringVector]:
             )
             for name, entry in about.items()
         }
+    except VectorError as error:
+        raise VectorError(f"{path}: {error.problem}") from error
     except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
         raise VectorError(f"{path}: its provenance cannot be read ({error}).") from error

@@ -91,10 +91,21 @@ def test_what_the_system_refuses_and_nobody_foresaw_is_one_line(
     assert (done.code, done.stderr) == (2, "cast-lens: tasks/secret: Permission denied.\n")
 
 
+def _hears_ctrl_c() -> None:
+    """What was started in the background would ignore it."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def test_a_real_ctrl_c_ends_in_one_line_and_status_130(ground: Ground) -> None:
     ground.task()
     words = [sys.executable, "-m", "cast_lens", *ground.run(test_items=None, layers="all")]
-    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        words,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=_hears_ctrl_c,  # noqa: PLW1509 - no threads between
+    )
     lock = ground.root / "out.unfinished" / "lock"
     end = time.monotonic() + PATIENCE
     while not lock.exists():

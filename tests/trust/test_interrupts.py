@@ -5,11 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 import pkgutil
-import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -89,35 +87,6 @@ def test_what_the_system_refuses_and_nobody_foresaw_is_one_line(
     monkeypatch.setattr("cast_lens.experiment.run.find_tasks", refused)
     done = cast_lens(*ground.run())
     assert (done.code, done.stderr) == (2, "cast-lens: tasks/secret: Permission denied.\n")
-
-
-def _hears_ctrl_c() -> None:
-    """What was started in the background would ignore it."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
-def test_a_real_ctrl_c_ends_in_one_line_and_status_130(ground: Ground) -> None:
-    ground.task()
-    words = [sys.executable, "-m", "cast_lens", *ground.run(test_items=None, layers="all")]
-    process = subprocess.Popen(
-        words,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        preexec_fn=_hears_ctrl_c,  # noqa: PLW1509 - no threads between
-    )
-    lock = ground.root / "out.unfinished" / "lock"
-    end = time.monotonic() + PATIENCE
-    while not lock.exists():
-        assert process.poll() is None
-        assert time.monotonic() < end, "the run does not come forward"
-        time.sleep(0.01)
-    process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=PATIENCE)
-    assert process.returncode == 130, said
-    assert said.strip().splitlines()[-1] == LINE
-    assert "Traceback" not in said
-    assert not (ground.root / "out").exists()
 
 
 @pytest.fixture

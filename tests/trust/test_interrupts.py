@@ -27,7 +27,6 @@ STAGES = (
     "experiment.store.save_vectors",
 )
 LINE = "cast-lens: stopped; nothing half-written was left, the same command goes on."
-PATIENCE = 120  # seconds
 disks = pytest.mark.skipif(
     sys.platform != "linux" or os.geteuid() != 0, reason="needs leave to mount a small disk"
 )

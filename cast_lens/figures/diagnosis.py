@@ -10,6 +10,7 @@ from plotly.subplots import make_subplots
 
 from cast_lens.analysis.estimates import Estimate
 from cast_lens.diagnosis.diagnosed import DiagnosedBlock, Diagnosis
+from cast_lens.figures.bands import Line, Place, add_band
 from cast_lens.figures.exhibit import Exhibit, Value
 from cast_lens.figures.style import ACCENT, FAINT, INK, head_height, plain, styled
 
@@ -141,19 +142,9 @@ def _draw(figure: go.Figure, line: _Line, layers: Sequence[int], panel: int) -> 
         return
     row, col = panel // 2 + 1, panel % 2 + 1
     if line.band is not None:
-        figure.add_scatter(
-            x=[*layers, *reversed(layers)],
-            y=[*(e.high for e in line.band), *(e.low for e in reversed(line.band))],
-            fill="toself",
-            fillcolor=line.colour,
-            opacity=0.13,
-            mode="lines",
-            line={"width": 0},
-            hoverinfo="skip",
-            showlegend=False,
-            row=row,
-            col=col,
-        )
+        lows, highs = [e.low for e in line.band], [e.high for e in line.band]
+        look = Line(line.name, line.colour, line.dash, line.symbol)
+        add_band(figure, layers, lows, highs, look, Place(row, col))
     figure.add_scatter(
         x=layers,
         y=line.values,

@@ -110,7 +110,7 @@ def test_code_in_an_encoder_folder_is_not_run(ground: Ground) -> None:
 @example(name="a/../../b")
 @example(name="a\x00b")
 def test_no_task_name_leaves_its_folder(name: str) -> None:
-    root = Path("/root/of/tasks")
+    root = Path("/somewhere/tasks")
     try:
         card = TaskCard(name=name, instruction="Say.", format="qa")
     except ValidationError:
@@ -120,7 +120,7 @@ def test_no_task_name_leaves_its_folder(name: str) -> None:
 
 @given(model=st.text(max_size=12) | st.sampled_from(["..", "../..", "/etc", "a/../../..", "~"]))
 def test_no_model_name_leaves_the_folder_of_a_grid(model: str) -> None:
-    root = Path("/root/of/grid")
+    root = Path("/somewhere/grid")
     settings = make_config({"sources": ["a"], "targets": ["b"]})
     ((_, folder),) = grid_cells(settings, [model], [0], root)
     assert root in Path(os.path.normpath(folder)).parents

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cast_lens.analysis.written import p_value
 from cast_lens.cli.figures import print_figures
-from cast_lens.cli.output import AsJson, p_value, plain_table, print_json, print_line, print_table
+from cast_lens.cli.output import AsJson, plain_table, print_json, print_line, print_table
 
 if TYPE_CHECKING:
     from cast_lens.experiment.claim_card import ClaimCard

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from cast_lens.cli.output import AsJson, p_value, plain_table, print_json, print_line, print_table
+from cast_lens.analysis.written import p_value
+from cast_lens.cli.output import AsJson, plain_table, print_json, print_line, print_table
 
 COMPARE_EXAMPLES = "Example: cast-lens compare runs/seed0 runs/seed1"
 VALIDATE_EXAMPLES = "Examples: cast-lens validate | cast-lens validate --repeats 500 --json"

@@ -64,11 +64,6 @@ def print_line(text: str = "") -> None:
     console.print(harmless(text), markup=False, highlight=False, emoji=False)
 
 
-def p_value(p: float) -> str:
-    """A p value with three digits, never as 0."""
-    return "<0.001" if p < 0.001 else f"{p:.3f}"
-
-
 class _WordForWord(Table):
     """A table whose cells are shown as they are: no markup in them is obeyed."""
 

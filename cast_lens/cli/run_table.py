@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from rich.table import Table
 
-from cast_lens.analysis.estimates import Estimate
+from cast_lens.analysis.written import difference, p_value, share
 from cast_lens.cli.costs import cheaper_lines
-from cast_lens.cli.output import p_value, plain_table, print_line, print_table
+from cast_lens.cli.output import plain_table, print_line, print_table
 from cast_lens.experiment.blocks import Block
 from cast_lens.experiment.changed import Changed
 from cast_lens.experiment.reading import readings
@@ -41,16 +41,6 @@ KEY = (
 )
 
 
-def _share(estimate: Estimate) -> str:
-    return f"{estimate.value:.2f} [{estimate.low:.2f}, {estimate.high:.2f}]"
-
-
-def _difference(estimate: Estimate | None) -> str:
-    if estimate is None:
-        return ""
-    return f"{estimate.value:+.2f} [{estimate.low:+.2f}, {estimate.high:+.2f}]"
-
-
 def _site(result: ArmResult) -> str:
     if not result.sites:
         return ""
@@ -66,8 +56,8 @@ def _row(result: ArmResult, cost: ArmCost) -> list[str]:
         result.source or "",
         _site(result),
         str(result.sites[0].cells) if result.sites else "",
-        _share(metrics["acc,none"]),
-        _difference(result.differences.get("acc,none")),
+        share(metrics["acc,none"]),
+        difference(result.differences.get("acc,none")),
         f"{metrics['exact_match,none'].value:.2f}",
         f"{metrics['valid,none'].value:.2f}",
         str(metrics["acc,none"].n),
@@ -86,7 +76,7 @@ def _planned(result: CastResult, target: str) -> Table:
             table.add_row(
                 one.source,
                 one.against,
-                _difference(found.difference),
+                difference(found.difference),
                 p_value(found.p),
                 p_value(one.adjusted_p),
                 str(found.helped),
@@ -108,7 +98,7 @@ def _labels(result: CastResult, target: str) -> Table | None:
                 one.source or "",
                 ", ".join(f"{la.label} {la.predicted} ({la.true})" for la in one.labels.histogram),
                 f"{one.labels.ece:.2f}",
-                _difference(prior.beyond_prior.difference) if prior else "",
+                difference(prior.beyond_prior.difference) if prior else "",
                 p_value(prior.beyond_prior.p) if prior else "",
             )
     return table if table.row_count else None
@@ -151,7 +141,7 @@ def print_blocks(blocks: Sequence[Block]) -> None:
             one.source,
             str(one.layer),
             f"{one.acc:.2f}",
-            _difference(one.comparison.difference),
+            difference(one.comparison.difference),
             p_value(one.comparison.p),
             p_value(one.adjusted_p),
         )

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from cast_lens.analysis.estimates import Estimate
 from cast_lens.analysis.probing import Probe
+from cast_lens.analysis.written import difference
 from cast_lens.experiment.record import Site
 
 READABLE, CLEAR = 0.95, 0.05  # share of the best probe's accuracy; adjusted p
@@ -138,8 +139,8 @@ class Diagnosis(BaseModel):
         )
         return (
             f"Written where dev chose, block {best.layer} at strength {best.strength:g}, the "
-            f"vector of {self.source} changes {self.target} by {_signed(best.gain)} from zero-shot "
-            f"{self.zero_shot.value:.2f} ({self.test_n} items), a random direction by "
+            f"vector of {self.source} changes {self.target} by {difference(best.gain)} from "
+            f"zero-shot {self.zero_shot.value:.2f} ({self.test_n} items), a random direction by "
             f"{best.placebo_gain.value:+.2f}; {verdict}."
         )
 
@@ -160,12 +161,8 @@ class Diagnosis(BaseModel):
         )
         return (
             f"{said}; the two tasks' vectors (cosine {best.cosine:.2f}) are {alike} those made by "
-            f"random words ({_signed(best.excess)})."
+            f"random words ({difference(best.excess)})."
         )
-
-
-def _signed(one: Estimate) -> str:
-    return f"{one.value:+.2f} [{one.low:+.2f}, {one.high:+.2f}]"
 
 
 def _ranges(layers: list[int]) -> str:

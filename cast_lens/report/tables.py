@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from cast_lens.analysis.estimates import Estimate
+from cast_lens.analysis.written import difference, p_value, share
 from cast_lens.experiment.record import ArmResult, CastResult
 from cast_lens.figures.exhibit import Exhibit
 
@@ -45,23 +45,6 @@ def columns(*names: str) -> tuple[Column, ...]:
     return tuple(
         Column(name.lstrip(">|"), name.startswith(">"), name.startswith("|")) for name in names
     )
-
-
-def share(estimate: Estimate) -> str:
-    """A share and its interval."""
-    return f"{estimate.value:.2f} [{estimate.low:.2f}, {estimate.high:.2f}]"
-
-
-def difference(estimate: Estimate | None) -> str:
-    """A difference and its interval, with its sign."""
-    if estimate is None:
-        return ""
-    return f"{estimate.value:+.2f} [{estimate.low:+.2f}, {estimate.high:+.2f}]"
-
-
-def p_value(p: float) -> str:
-    """A p value with three digits, never as 0."""
-    return "<0.001" if p < 0.001 else f"{p:.3f}"
 
 
 def result_tables(result: CastResult) -> Iterable[Table]:

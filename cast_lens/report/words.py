@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from cast_lens.analysis.written import difference, p_value
 from cast_lens.experiment.claim_card import ClaimCard
 from cast_lens.experiment.config import CastConfig
 from cast_lens.experiment.record import CastResult
-from cast_lens.report.tables import difference, p_value
 
 SIGNS = {"supported": "✔", "refuted": "✘", "inconclusive": "?", "not tested": "–"}
 

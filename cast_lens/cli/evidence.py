@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cast_lens.analysis.written import p_value
+from cast_lens.analysis.written import difference, p_value
 from cast_lens.cli.output import AsJson, plain_table, print_json, print_line, print_table
 
 COMPARE_EXAMPLES = "Example: cast-lens compare runs/seed0 runs/seed1"
@@ -30,12 +30,11 @@ def compare(first: First, second: Second, as_json: AsJson = False) -> None:
     columns = ("target", "arm", "source", ">second minus first", ">p", ">p, BH")
     table = plain_table("", *columns, ">helped", ">harmed", ">n")
     for one in found.arms:
-        difference = one.comparison.difference
         table.add_row(
             one.target,
             one.arm,
             one.source or "",
-            f"{difference.value:+.2f} [{difference.low:+.2f}, {difference.high:+.2f}]",
+            difference(one.comparison.difference),
             p_value(one.comparison.p),
             p_value(one.adjusted_p),
             str(one.comparison.helped),

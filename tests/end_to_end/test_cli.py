@@ -193,6 +193,6 @@ def test_a_run_is_compared_with_itself(finished: Path) -> None:
 
 
 def test_every_statistical_test_is_tried_on_planted_data() -> None:
-    done = cast_lens("validate", "--repeats", "50", "--json")
+    done = cast_lens("validate", "--repeats", "20", "--json")
     assert done.returncode == 0, done.stderr
     assert {row["test"] for row in json.loads(done.stdout)} >= {"exact McNemar", "Holm"}

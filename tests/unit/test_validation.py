@@ -25,7 +25,10 @@ import pytest
 from scipy.stats import binomtest, multinomial
 
 from cast_lens.analysis import planting, validation
-from cast_lens.analysis.validation import Validation, validate
+from cast_lens.analysis import validation_of_states as of_states
+from cast_lens.analysis.similarity import Cka
+from cast_lens.analysis.validation import validate
+from cast_lens.analysis.validation_record import Validation
 from cast_lens.errors import ConfigError
 
 REPEATS = 400
@@ -35,6 +38,7 @@ REPEATS = 400
 def table() -> dict[tuple[str, str], Validation]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(validation, "OUTCOMES", validation.OUTCOMES[:3])
+        patch.setattr(validation, "on_states", lambda *_: ())
         return {(one.test, one.setting): one for one in validate(REPEATS, seed=1)}
 
 
@@ -145,6 +149,7 @@ def test_a_test_that_claims_too_much_is_caught(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(validation, "mcnemar_mid", lambda *counts: honest(*counts) / 3)
     monkeypatch.setattr(validation, "OUTCOMES", ((100, 0.2),))
     monkeypatch.setattr(validation, "CLUSTERS", ())
+    monkeypatch.setattr(validation, "on_states", lambda *_: ())
     caught = {one.test: one for one in validate(REPEATS, seed=2)}
     assert caught["mid-p McNemar"].false_positive_rate.low > 0.07
     assert not caught["mid-p McNemar"].within
@@ -154,8 +159,33 @@ def test_a_test_that_claims_too_much_is_caught(monkeypatch: pytest.MonkeyPatch) 
 def test_the_same_seed_gives_the_same_table(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(validation, "OUTCOMES", ((40, 0.3),))
     monkeypatch.setattr(validation, "CLUSTERS", (10,))
+    monkeypatch.setattr(of_states, "_TRIES", of_states._TRIES[1:2])
     assert validate(10, seed=3) == validate(10, seed=3)
     assert validate(10, seed=3) != validate(10, seed=4)
+
+
+def test_tests_of_states_find_what_is_planted_and_seldom_what_is_not() -> None:
+    found = list(of_states.on_states(80, np.random.default_rng(8)))
+    assert {one.test for one in found} == {one.test for one in of_states._TRIES}
+    for one in found:
+        assert (one.false_positive_rate.n, one.power.n) == (20, 4)
+        # 5 or more of 20 at a rate of 0.05: one time in 400
+        assert one.false_positive_rate.value < 0.25, one.test
+    assert np.mean([one.power.value for one in found]) > 0.7
+
+
+def test_a_test_of_states_that_claims_too_much_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    honest = of_states.debiased_cka
+
+    def eager(*states: np.ndarray, **more: int) -> Cka:
+        cka = honest(*states, **more)
+        return cka.model_copy(update={"p": cka.p / 10})
+
+    monkeypatch.setattr(of_states, "debiased_cka", eager)
+    monkeypatch.setattr(of_states, "_TRIES", of_states._TRIES[1:2])
+    (caught,) = of_states.on_states(400, np.random.default_rng(9))
+    assert caught.false_positive_rate.low > 0.07
+    assert not caught.within
 
 
 def test_no_repeats_are_refused() -> None:

@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from cast_lens.prompts.prompt import cross_task as cross_task
     from cast_lens.prompts.prompt import few_shot as few_shot
     from cast_lens.prompts.prompt import zero_shot as zero_shot
+    from cast_lens.records import to_frame as to_frame
     from cast_lens.report.page import report_page as report_page
     from cast_lens.score.generation import generate as generate
     from cast_lens.score.generation import parse_answer as parse_answer
@@ -104,6 +105,7 @@ _HOMES = {
     "model.tokens": "Tokens tokenise",
     "prompts.demonstrations": "draw_demonstrations sample_examples",
     "prompts.prompt": "Prompt cross_task few_shot zero_shot",
+    "records": "to_frame",
     "report.page": "report_page",
     "score.generation": "generate parse_answer",
     "score.labels": "AnswerScores LabelScores score_answers score_labels",

@@ -35,6 +35,13 @@ class Mutant:
 
 MUTANTS = (
     Mutant(
+        "a column of a frame named by its field alone",
+        "records.py",
+        'own = name if name and key == "value" else f"{name}_{key}" if name else str(key)',
+        "own = str(key)",
+        "tests/unit/test_records.py",
+    ),
+    Mutant(
         "a claim is supported by the upper end of its interval",
         "experiment/claim_card.py",
         "if effect.low > 0 and",

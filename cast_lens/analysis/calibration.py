@@ -6,25 +6,23 @@ from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped
-from pydantic import BaseModel, ConfigDict
 
 from cast_lens.analysis.comparisons import Comparison, compare_paired
 from cast_lens.analysis.estimates import Estimate, proportion
+from cast_lens.records import Record, Rows, rows_of
 
 BINS = 10
 
 
-class LabelCount(BaseModel):
+class LabelCount(Record):
     """How often one label is chosen and how often it is right; where several are, all count."""
-
-    model_config = ConfigDict(frozen=True)
 
     label: str
     predicted: int
     true: int
 
 
-class Bin(BaseModel):
+class Bin(Record):
     """Items whose chosen label has a probability in one range.
 
     Attributes:
@@ -33,14 +31,12 @@ class Bin(BaseModel):
         accuracy: share of items where it is right.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     n: int
     confidence: float
     accuracy: float
 
 
-class Calibration(BaseModel):
+class Calibration(Record):
     """Expected calibration error.
 
     Attributes:
@@ -50,14 +46,16 @@ class Calibration(BaseModel):
         bins: those that hold items, by rising confidence.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     ece: float
     n: int
     bins: tuple[Bin, ...]
 
+    def as_rows(self) -> Rows:
+        """One row a bin."""
+        return rows_of(self.bins)
 
-class PriorShift(BaseModel):
+
+class PriorShift(Record):
     """Accuracies with and without calibration of the label prior.
 
     Attributes:
@@ -66,8 +64,6 @@ class PriorShift(BaseModel):
         beyond_prior: steered against calibrated zero-shot. A gain that is gone here was only a
             shift of the prior.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     method: str
     zero_shot: Estimate

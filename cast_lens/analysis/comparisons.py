@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int, Shaped
-from pydantic import BaseModel, ConfigDict
 
 from cast_lens.analysis.estimates import Estimate, cluster_sums, paired_difference
 from cast_lens.analysis.paired_tests import (
@@ -19,9 +18,10 @@ from cast_lens.analysis.paired_tests import (
     sign_flips,
     sign_flips_mid,
 )
+from cast_lens.records import Record
 
 
-class Comparison(BaseModel):
+class Comparison(Record):
     """One arm against another on the same items.
 
     Attributes:
@@ -37,8 +37,6 @@ class Comparison(BaseModel):
             the spread seen; None where no difference between such outcomes could be found, or where
             all change alike and nothing tells the spread.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     difference: Estimate
     p: float

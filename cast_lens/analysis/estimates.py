@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import ClassVar
 
 import numpy as np
 from jaxtyping import Float, Int, Shaped
-from pydantic import BaseModel, ConfigDict
+
+from cast_lens.records import Record
 
 LEVEL = 0.95
 RESAMPLES = 10_000
@@ -15,7 +17,7 @@ _TAILS = [(1 - LEVEL) / 2, (1 + LEVEL) / 2]
 SETS_AT_ONCE = 200  # keeps the table of resampled means small
 
 
-class Estimate(BaseModel):
+class Estimate(Record):
     """A value with a 95 % interval.
 
     Attributes:
@@ -24,7 +26,7 @@ class Estimate(BaseModel):
         method: how the interval was made.
     """
 
-    model_config = ConfigDict(frozen=True)
+    aside: ClassVar = frozenset({"method"})
 
     value: float
     low: float

@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 from jaxtyping import Float
-from pydantic import BaseModel, ConfigDict
+
+from cast_lens.records import Record
 
 
-class Adjusted(BaseModel):
+class Adjusted(Record):
     """One test of a family.
 
     Attributes:
@@ -19,8 +20,6 @@ class Adjusted(BaseModel):
         method: "Holm" or "Benjamini-Hochberg".
         family: number of tests in it.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     name: str
     p: float

@@ -6,15 +6,15 @@ from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Float, Shaped
-from pydantic import BaseModel, ConfigDict
 
 from cast_lens.analysis.estimates import LEVEL, Estimate
+from cast_lens.records import Record
 
 RESAMPLES, PERMUTATIONS = 1_000, 999
 Items = Float[np.ndarray, " item"]
 
 
-class Forecast(BaseModel):
+class Forecast(Record):
     """How well gains on each target were forecast from all other targets.
 
     Attributes:
@@ -25,8 +25,6 @@ class Forecast(BaseModel):
         signs: share of pairs whose sign is right, the other targets' mean gain added.
         commoner: share of pairs with the commoner of the two signs.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     correlation: Estimate
     p: float

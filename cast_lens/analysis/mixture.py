@@ -24,16 +24,16 @@ from collections.abc import Mapping
 
 import numpy as np
 from jaxtyping import Float
-from pydantic import BaseModel, ConfigDict
 
 from cast_lens.analysis.estimates import LEVEL, Estimate
+from cast_lens.records import Record, Rows, rows_of
 
 RESAMPLES = 2_000
 CLEAR = 3.0  # standard errors by which the whole must differ from noise
 LEAST = 4  # examples; fewer give no spread
 
 
-class Mixture(BaseModel):
+class Mixture(Record):
     """Shares of one mean difference.
 
     Attributes:
@@ -43,12 +43,19 @@ class Mixture(BaseModel):
         norm: length of the whole, noise taken off, in the unit of the states.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     stages: tuple[str, ...]
     shares: tuple[Estimate, ...]
     cosines: tuple[float, ...]
     norm: float
+
+    def as_rows(self) -> Rows:
+        """One row a stage."""
+        parts = zip(self.stages, self.shares, self.cosines, strict=True)
+        return [
+            row
+            for stage, share, cosine in parts
+            for row in rows_of([share], stage=stage, cosine=cosine)
+        ]
 
 
 def mixture(

@@ -7,9 +7,9 @@ from itertools import combinations
 
 import numpy as np
 from jaxtyping import Float
-from pydantic import BaseModel, ConfigDict
 
 from cast_lens.analysis.estimates import LEVEL, Estimate
+from cast_lens.records import Record
 
 RESAMPLES = 1_000
 SPLITS = 100
@@ -17,7 +17,7 @@ FLIPS = 999
 Differences = Mapping[str, Float[np.ndarray, "example d_model"]]
 
 
-class Parallelism(BaseModel):
+class Parallelism(Record):
     """Cosines of mean differences between tasks, after one block.
 
     Attributes:
@@ -32,8 +32,6 @@ class Parallelism(BaseModel):
         flips_p: share of random sign flips of single differences whose mean cosine is as high.
         excess: by name of a null: mean cosine minus that of the null's own differences.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     layer: int
     tasks: tuple[str, ...]

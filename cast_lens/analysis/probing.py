@@ -18,9 +18,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int, Shaped
-from pydantic import BaseModel, ConfigDict
 
 from cast_lens.analysis.estimates import Estimate, paired_difference
+from cast_lens.records import Record, Rows, as_row
 
 SEEDS = (0, 1, 2)
 FOLDS = 4
@@ -30,7 +30,7 @@ Table = tuple[tuple[Estimate, ...], ...]
 Split = tuple[Int[np.ndarray, " train"], Int[np.ndarray, " test"]]
 
 
-class Probe(BaseModel):
+class Probe(Record):
     """What one probe reads. Every example is tested once a seed, by a probe that never saw it.
 
     Attributes:
@@ -43,8 +43,6 @@ class Probe(BaseModel):
         groups: how many.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     accuracy: Estimate
     control: Estimate
     selectivity: Estimate
@@ -53,7 +51,7 @@ class Probe(BaseModel):
     groups: int
 
 
-class TransferMatrix(BaseModel):
+class TransferMatrix(Record):
     """Probes trained on one task and tested on every task.
 
     Attributes:
@@ -63,12 +61,19 @@ class TransferMatrix(BaseModel):
         chance: share of the most frequent label, of each tested task.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     tasks: tuple[str, ...]
     accuracy: Table
     control: Table
     chance: tuple[float, ...]
+
+    def as_rows(self) -> Rows:
+        """One row a task trained on and a task tested on."""
+        return [
+            {"trained_on": one, "tested_on": other, "chance": self.chance[j]}
+            | as_row({"accuracy": self.accuracy[i][j], "control": self.control[i][j]})
+            for i, one in enumerate(self.tasks)
+            for j, other in enumerate(self.tasks)
+        ]
 
 
 class _Rows(NamedTuple):

@@ -11,6 +11,7 @@ from typing import Literal, get_args
 import numpy as np
 from jaxtyping import Float
 
+from cast_lens.records import Rows, Tabular
 from cast_lens.shapes import shaped
 
 Method = Literal["pca", "umap"]
@@ -22,7 +23,7 @@ States = Float[np.ndarray, "example d_model"]
 
 
 @shaped
-class Projection:
+class Projection(Tabular):
     """Where each example lies on a map.
 
     Attributes:
@@ -43,6 +44,11 @@ class Projection:
     neighbours: int
     seed: int
     library: str
+
+    def as_rows(self) -> Rows:
+        """One row an example."""
+        names = ("x", "y", "z")
+        return [dict(zip(names, map(float, one), strict=False)) for one in self.coordinates]
 
 
 def project(states: States, method: Method, dimensions: int, seed: int = 0) -> Projection:

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Float, Int, Shaped
-from pydantic import BaseModel, ConfigDict
+
+from cast_lens.records import Record
 
 PERMUTATIONS = 999
 SPLITS = 499  # each costs two singular value decompositions
@@ -15,7 +16,7 @@ States = Float[np.ndarray, "example width"]
 Gram = Float[np.ndarray, "example example"]
 
 
-class Cka(BaseModel):
+class Cka(Record):
     """Debiased linear CKA of two sets of states of the same examples.
 
     Attributes:
@@ -27,8 +28,6 @@ class Cka(BaseModel):
         permutations: how many were drawn.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     value: float
     biased: float
     null_high: float
@@ -37,7 +36,7 @@ class Cka(BaseModel):
     permutations: int
 
 
-class Angles(BaseModel):
+class Angles(Record):
     """Principal angles between the main subspaces of two sets of states.
 
     Attributes:
@@ -54,8 +53,6 @@ class Angles(BaseModel):
         permutations: how many splits were drawn.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     degrees: tuple[float, ...]
     overlap: float
     chance: float
@@ -67,7 +64,7 @@ class Angles(BaseModel):
     permutations: int
 
 
-class Share(BaseModel):
+class Share(Record):
     """How much of the variance of states lies between groups.
 
     Attributes:
@@ -78,8 +75,6 @@ class Share(BaseModel):
         n: examples.
         permutations: how many were drawn.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     value: float
     null_high: float

@@ -6,15 +6,15 @@ from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Float
-from pydantic import BaseModel, ConfigDict
 
 from cast_lens.analysis.estimates import LEVEL, Estimate
+from cast_lens.records import Record, Rows, rows_of
 
 DRAWS = 200
 _TAILS = [(1 - LEVEL) / 2, (1 + LEVEL) / 2]
 
 
-class StabilityPoint(BaseModel):
+class StabilityPoint(Record):
     """Means over N examples against means over N others.
 
     Attributes:
@@ -26,15 +26,13 @@ class StabilityPoint(BaseModel):
         predicted: by the Spearman-Brown formula, from halves of all examples.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     n: int
     cosine: Estimate | None
     null: Estimate | None
     predicted: float
 
 
-class Stability(BaseModel):
+class Stability(Record):
     """Agreement of a mean difference with itself, against the number of examples, at one block.
 
     Attributes:
@@ -45,12 +43,14 @@ class Stability(BaseModel):
         points: by rising N.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     layer: int
     examples: int
     ceiling: float
     points: tuple[StabilityPoint, ...]
+
+    def as_rows(self) -> Rows:
+        """One row a number of examples."""
+        return rows_of(self.points, layer=self.layer)
 
 
 def stability(

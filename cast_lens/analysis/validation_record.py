@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
-
 from cast_lens.analysis.estimates import Estimate
 from cast_lens.analysis.paired_tests import ALPHA
+from cast_lens.records import Record
 
 LEAST, MOST = 0.03, 0.07  # rates that count as near the nominal 0.05
 
 
-class Validation(BaseModel):
+class Validation(Record):
     """One test in one setting.
 
     Attributes:
@@ -27,8 +26,6 @@ class Validation(BaseModel):
             families and for tests on states.
         coverage: share of intervals that hold the planted difference; None for tests without one.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     test: str
     setting: str

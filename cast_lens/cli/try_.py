@@ -111,7 +111,7 @@ def _seen(trial: Trial, setting: Setting, show: Show, *, on_dev: bool) -> Seen:
 
 
 def _print(title: str, found: Seen) -> None:
-    rows = found.rows()
+    rows = found.as_rows()
     numeric = {name for name, value in rows[0].items() if isinstance(value, (int, float))}
     table = plain_table(title, *(f">{n}" if n in numeric else n for n in rows[0]))
     for row in rows:

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
-
 from cast_lens.analysis.estimates import Estimate
 from cast_lens.analysis.probing import Probe
 from cast_lens.analysis.written import difference
 from cast_lens.experiment.record import Site
+from cast_lens.records import Record, Rows, rows_of
 
 READABLE, CLEAR = 0.95, 0.05  # share of the best probe's accuracy; adjusted p
 
 
-class DiagnosedBlock(BaseModel):
+class DiagnosedBlock(Record):
     """One block of the residual stream, from several sides.
 
     Attributes:
@@ -43,8 +42,6 @@ class DiagnosedBlock(BaseModel):
             prompts; `right`, `right_few` probability there of the right answer's first token.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     layer: int
     depth: float
     state_norm: float
@@ -71,7 +68,7 @@ class DiagnosedBlock(BaseModel):
     right_few: Estimate
 
 
-class Diagnosis(BaseModel):
+class Diagnosis(Record):
     """All blocks of one model for one source and one target.
 
     Attributes:
@@ -84,8 +81,6 @@ class Diagnosis(BaseModel):
         identity: fingerprints.
         blocks: ascending.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     model: str
     source: str
@@ -163,6 +158,10 @@ class Diagnosis(BaseModel):
             f"{said}; the two tasks' vectors (cosine {best.cosine:.2f}) are {alike} those made by "
             f"random words ({difference(best.excess)})."
         )
+
+    def as_rows(self) -> Rows:
+        """One row a block."""
+        return rows_of(self.blocks)
 
 
 def _ranges(layers: list[int]) -> str:

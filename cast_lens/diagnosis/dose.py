@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from jaxtyping import Float
-from pydantic import BaseModel, ConfigDict
 from torch import Tensor
 
 from cast_lens.analysis.estimates import LEVEL, Estimate, mean, paired_difference
@@ -25,13 +24,14 @@ from cast_lens.experiment.summary import clusters_of
 from cast_lens.model.lens import Lens
 from cast_lens.model.tokens import fit_prompt
 from cast_lens.prompts.prompt import Prompt, Template, zero_shot
+from cast_lens.records import Record, Rows, rows_of
 from cast_lens.steer.injection import Injection, Policy, Rule, as_variant, check_at_home
 from cast_lens.steer.residual import read_residual
 from cast_lens.steer.vectors import SteeringVector, placebo
 from cast_lens.tasks.task import Example, Task
 
 
-class DosePoint(BaseModel):
+class DosePoint(Record):
     """One strength; of several placebos, what they do on average.
 
     Attributes:
@@ -41,8 +41,6 @@ class DosePoint(BaseModel):
         kl: KL(plain || steered) of the next token on neutral texts, in nats, mean over texts.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     strength: float
     dose: float
     accuracy: Estimate
@@ -51,7 +49,7 @@ class DosePoint(BaseModel):
     kl: Estimate
 
 
-class DoseCurve(BaseModel):
+class DoseCurve(Record):
     """A vector and its placebos at several strengths.
 
     Attributes:
@@ -62,8 +60,6 @@ class DoseCurve(BaseModel):
         items, texts: how many.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     task: str
     layer: int
     zero_shot: Estimate
@@ -72,6 +68,10 @@ class DoseCurve(BaseModel):
     placebos: int
     items: int
     texts: int
+
+    def as_rows(self) -> Rows:
+        """One row a direction and strength."""
+        return rows_of(self.vector, direction="vector") + rows_of(self.placebo, direction="placebo")
 
 
 def dose_curve(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import Float
@@ -17,7 +17,8 @@ from cast_lens.model.lens import Lens
 from cast_lens.model.tokens import fit_prompt
 from cast_lens.prompts.demonstrations import draw_demonstrations, sample_examples
 from cast_lens.prompts.prompt import Prompt, Template, few_shot, zero_shot
-from cast_lens.shapes import shaped
+from cast_lens.records import Rows, Tabular
+from cast_lens.shapes import as_array, shaped
 from cast_lens.steer.identity import Identity
 from cast_lens.steer.residual import read_residual
 from cast_lens.tasks.task import Example, Task
@@ -61,7 +62,7 @@ class Group:
 
 
 @shaped
-class LabelledStates:
+class LabelledStates(Tabular):
     """States after some blocks, with what is known of each prompt.
 
     Attributes:
@@ -111,6 +112,14 @@ class LabelledStates:
         held = dict.fromkeys((row.task, row.kind) for row in self.rows)
         wanted = self.layers if layers is None else layers
         return tuple(Group(task, kind, layer) for (task, kind), layer in product(held, wanted))
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        """The values, for `numpy.asarray`."""
+        return as_array(self.values, dtype, copy)
+
+    def as_rows(self) -> Rows:
+        """One row a prompt, without its states."""
+        return [dict(vars(row)) for row in self.rows]
 
 
 def read_labelled(

@@ -7,18 +7,18 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
 
 from cast_lens.analysis.families import benjamini_hochberg_adjusted
 from cast_lens.analysis.similarity import debiased_cka, principal_angles
 from cast_lens.diagnosis.geometry import Group, LabelledStates
 from cast_lens.errors import TaskError
+from cast_lens.records import Record, Rows
 
 Measure = Literal["debiased CKA", "subspace overlap"]
 FEWEST_SHARED = 4  # unbiased HSIC divides by n - 3
 
 
-class SimilarityGrid(BaseModel):
+class SimilarityGrid(Record):
     """How alike groups of states are, every row with every column, each beside its null.
 
     Attributes:
@@ -37,8 +37,6 @@ class SimilarityGrid(BaseModel):
         seed: of the permutations.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     measure: Measure
     rows: tuple[Group, ...]
     columns: tuple[Group, ...]
@@ -51,6 +49,16 @@ class SimilarityGrid(BaseModel):
     permutations: int
     model: str
     seed: int
+
+    def as_rows(self) -> Rows:
+        """One row a pair of groups."""
+        return [
+            {"row_" + name: value for name, value in vars(row).items()}
+            | {"column_" + name: value for name, value in vars(column).items()}
+            | {"value": self.values[i][j], "null": self.null[i][j], "p": self.adjusted[i][j]}
+            for i, row in enumerate(self.rows)
+            for j, column in enumerate(self.columns)
+        ]
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from pydantic import BaseModel, ConfigDict
-
 from cast_lens.analysis.mixture import Mixture, mixture
 from cast_lens.errors import VectorError
 from cast_lens.experiment.choosing import choose_examples
@@ -30,6 +28,7 @@ from cast_lens.model.random_words import random_words
 from cast_lens.model.tokens import encode
 from cast_lens.prompts.demonstrations import item_generator
 from cast_lens.prompts.prompt import Prompt, few_shot, zero_shot
+from cast_lens.records import Record, Rows, rows_of
 from cast_lens.steer.residual import read_residual
 from cast_lens.steer.states import ResidualStates, contrast
 from cast_lens.tasks.task import Example, Task
@@ -37,7 +36,7 @@ from cast_lens.tasks.task import Example, Task
 Told = Mapping[str, Example]
 
 
-class LayerMixture(BaseModel):
+class LayerMixture(Record):
     """What one task's vector is made of, after one block.
 
     Attributes:
@@ -45,13 +44,15 @@ class LayerMixture(BaseModel):
         mixture: the shares, stages as in the module's text.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     model: str
     task: str
     layer: int
     depth: float
     mixture: Mixture
+
+    def as_rows(self) -> Rows:
+        """One row a stage."""
+        return rows_of([self.mixture], task=self.task, layer=self.layer, depth=self.depth)
 
 
 def made_of(lens: Lens, task: Task, config: CastConfig) -> tuple[LayerMixture, ...]:

@@ -6,16 +6,16 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from jaxtyping import Float
-from pydantic import BaseModel, ConfigDict
 
 from cast_lens.analysis.cosines.measure import FEWEST_EXAMPLES, cosine_matrices
-from cast_lens.analysis.cosines.records import CosineMatrices
+from cast_lens.analysis.cosines.records import RAW, CosineMatrices
 from cast_lens.errors import ConfigError
 from cast_lens.experiment.cells import Cells
 from cast_lens.experiment.config import Arm, CastConfig, Selector
 from cast_lens.experiment.sources import Source, read_source
 from cast_lens.model.lens import Lens
 from cast_lens.progress import progress_bar
+from cast_lens.records import Record, Rows, as_row
 from cast_lens.steer.states import ResidualStates, contrast
 from cast_lens.tasks.find import find_tasks
 from cast_lens.tasks.task import Task
@@ -25,7 +25,7 @@ SHUFFLED: Arm = "shuffled_labels"
 NULLS: tuple[Arm, ...] = (IRRELEVANT, SHUFFLED)
 
 
-class ParallelTasks(BaseModel):
+class ParallelTasks(Record):
     """The finding on one model.
 
     Attributes:
@@ -38,8 +38,6 @@ class ParallelTasks(BaseModel):
         blocks: one record a block, ascending.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     model: str
     model_fingerprint: str
     n_layers: int
@@ -48,6 +46,17 @@ class ParallelTasks(BaseModel):
     seed: int
     tasks: dict[str, str]
     blocks: tuple[CosineMatrices, ...]
+
+    def as_rows(self) -> Rows:
+        """One row a block: raw cosines, means over pairs of tasks; see `CosineMatrices`."""
+        return [
+            as_row(
+                {"layer": block.layer, "flips_p": block.flips_p, "random_band": block.random_band}
+                | {one.whose: one.mean for one in block.cosines if one.kind == RAW}
+                | {"above": block.against}
+            )
+            for block in self.blocks
+        ]
 
 
 def parallel_tasks(lens: Lens, config: CastConfig) -> ParallelTasks:

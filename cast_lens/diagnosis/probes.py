@@ -9,7 +9,6 @@ from typing import Literal
 
 import numpy as np
 from jaxtyping import Float
-from pydantic import BaseModel, ConfigDict
 
 from cast_lens.analysis.estimates import Estimate
 from cast_lens.analysis.probing import (
@@ -26,6 +25,7 @@ from cast_lens.experiment.config import CastConfig
 from cast_lens.model.lens import Lens
 from cast_lens.prompts.demonstrations import draw_demonstrations, sample_examples
 from cast_lens.prompts.prompt import few_shot, zero_shot
+from cast_lens.records import Record, Rows, rows_of
 from cast_lens.shapes import shaped
 from cast_lens.steer.residual import read_residual
 from cast_lens.tasks.task import Example, Task
@@ -76,7 +76,7 @@ class ProbeRows:
         return [getattr(row, question) for row in self.rows]
 
 
-class LayerProbe(BaseModel):
+class LayerProbe(Record):
     """One question asked of the states after one block.
 
     Attributes:
@@ -87,8 +87,6 @@ class LayerProbe(BaseModel):
         untrained: accuracy on the states of a model with random weights, if one was given.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     model: str
     layer: int
     depth: float
@@ -98,16 +96,18 @@ class LayerProbe(BaseModel):
     untrained: Estimate | None
 
 
-class LayerTransfer(BaseModel):
+class LayerTransfer(Record):
     """Probes of one question, carried from task to task, after one block."""
-
-    model_config = ConfigDict(frozen=True)
 
     model: str
     layer: int
     depth: float
     question: Question
     matrix: TransferMatrix
+
+    def as_rows(self) -> Rows:
+        """One row a task trained on and a task tested on."""
+        return rows_of([self.matrix], layer=self.layer, question=self.question)
 
 
 def read_rows(lens: Lens, tasks: Sequence[Task], config: CastConfig) -> ProbeRows:

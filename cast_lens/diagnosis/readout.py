@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float, Int
-from pydantic import BaseModel, ConfigDict
 from torch import Tensor
 
 from cast_lens.analysis.estimates import Estimate, mean
@@ -19,6 +18,7 @@ from cast_lens.diagnosis.last_token import last_states, next_token_logits
 from cast_lens.errors import PromptError
 from cast_lens.model.lens import Lens
 from cast_lens.prompts.prompt import Prompt
+from cast_lens.records import Record, Rows, as_row, rows_of
 from cast_lens.score.labels import Given
 from cast_lens.score.plan import make_sheet
 from cast_lens.steer.identity import template_of
@@ -26,16 +26,14 @@ from cast_lens.steer.injection import Injection, Variant, as_variant, check_at_h
 from cast_lens.steer.vectors import SteeringVector
 
 
-class Said(BaseModel):
+class Said(Record):
     """One token as text, and its probability or, for a bare vector, its logit."""
-
-    model_config = ConfigDict(frozen=True)
 
     token: str
     value: float
 
 
-class Promoted(BaseModel):
+class Promoted(Record):
     """The tokens a direction speaks for and against.
 
     Attributes:
@@ -43,14 +41,16 @@ class Promoted(BaseModel):
         promoted: highest logits first; `demoted` lowest first.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     layer: int
     promoted: tuple[Said, ...]
     demoted: tuple[Said, ...]
 
+    def as_rows(self) -> Rows:
+        """One row a token, those spoken for first."""
+        return rows_of(self.promoted, promoted=True) + rows_of(self.demoted, promoted=False)
 
-class BlockReadout(BaseModel):
+
+class BlockReadout(Record):
     """One block's state at the prompt's last token, after final norm and unembedding.
 
     Attributes:
@@ -59,8 +59,6 @@ class BlockReadout(BaseModel):
         logprob: natural logarithm of the right answer's first token; `rank` 1 is the likeliest.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     layer: int
     top: tuple[Said, ...]
     entropy: float
@@ -68,7 +66,7 @@ class BlockReadout(BaseModel):
     rank: int
 
 
-class Readout(BaseModel):
+class Readout(Record):
     """One prompt read out after several blocks, under several variants.
 
     Attributes:
@@ -78,15 +76,23 @@ class Readout(BaseModel):
         blocks: by variant, one record a block.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     query_id: str
     answer: str
     written: dict[str, tuple[int, ...]]
     blocks: dict[str, tuple[BlockReadout, ...]]
 
+    def as_rows(self) -> Rows:
+        """One row a variant and block."""
+        return [
+            {"arm": name, "block": block.layer, "likeliest": block.top[0].token}
+            | {"its_probability": block.top[0].value, "answer_logprob": block.logprob}
+            | {"answer_rank": block.rank}
+            for name, blocks in self.blocks.items()
+            for block in blocks
+        ]
 
-class MeanReadout(BaseModel):
+
+class MeanReadout(Record):
     """Many prompts read out: means over them, with bootstrap intervals.
 
     Attributes:
@@ -96,12 +102,16 @@ class MeanReadout(BaseModel):
         probability: of the same.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     layers: tuple[int, ...]
     entropy: tuple[Estimate, ...]
     logprob: tuple[Estimate, ...]
     probability: tuple[Estimate, ...]
+
+    def as_rows(self) -> Rows:
+        """One row a block."""
+        every = zip(self.layers, self.entropy, self.logprob, self.probability, strict=True)
+        names = ("layer", "entropy", "logprob", "probability")
+        return [as_row(dict(zip(names, one, strict=True))) for one in every]
 
 
 def logit_lens(lens: Lens, vector: SteeringVector, top: int = 10) -> Promoted:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
-
 from cast_lens.analysis.estimates import Estimate
 from cast_lens.diagnosis.readout import Readout, Said
-from cast_lens.diagnosis.try_setting import ArmName, Kind, Measure, Rows, Seen
+from cast_lens.diagnosis.try_setting import ArmName, Kind, Measure, Seen
+from cast_lens.records import Record, Rows, rows_of
 
 WHY = {
     "right": "right",
@@ -17,7 +16,7 @@ WHY = {
 }
 
 
-class MarkedToken(BaseModel):
+class MarkedToken(Record):
     """One token of a prompt.
 
     Attributes:
@@ -25,8 +24,6 @@ class MarkedToken(BaseModel):
         read: whether a vector is read there in prompts of the source.
         written: whether the vector is written there.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     id: int
     text: str
@@ -43,9 +40,9 @@ class PromptView(Seen):
     tokens: tuple[MarkedToken, ...]
     later: bool
 
-    def rows(self) -> Rows:
+    def as_rows(self) -> Rows:
         """One row a token."""
-        return [one.model_dump() for one in self.tokens]
+        return rows_of(self.tokens)
 
     def notes(self) -> tuple[str, ...]:
         """Where the vector goes."""
@@ -54,7 +51,7 @@ class PromptView(Seen):
         return (f"Written at {n} of {len(self.tokens)} tokens{later}.",)
 
 
-class Option(BaseModel):
+class Option(Record):
     """One label or accepted answer.
 
     Attributes:
@@ -62,14 +59,12 @@ class Option(BaseModel):
         probability: among the labels; of the answer itself where answers are free.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     text: str
     logprob: float
     probability: float
 
 
-class ArmAnswer(BaseModel):
+class ArmAnswer(Record):
     """What one arm says about one prompt.
 
     Attributes:
@@ -79,8 +74,6 @@ class ArmAnswer(BaseModel):
             answers in the form that is asked.
         top: likeliest next tokens.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     arm: ArmName
     probability: float
@@ -108,7 +101,7 @@ class Answers(Seen):
         """One arm."""
         return next(one for one in self.arms if one.arm == arm)
 
-    def rows(self) -> Rows:
+    def as_rows(self) -> Rows:
         """One row an arm and option."""
         return [
             {"arm": one.arm, "option": option.text, "followed": option.text in self.followed}
@@ -134,7 +127,7 @@ class Continuations(Seen):
 
     texts: dict[ArmName, str]
 
-    def rows(self) -> Rows:
+    def as_rows(self) -> Rows:
         """One row an arm."""
         return [{"arm": arm, "text": text} for arm, text in self.texts.items()]
 
@@ -155,7 +148,7 @@ class BlockCurve(Seen):
     zero_shot: float
     few_shot: float
 
-    def rows(self) -> Rows:
+    def as_rows(self) -> Rows:
         """One row a block."""
         every = zip(self.layers, self.steered, self.random, strict=True)
         return [
@@ -192,7 +185,7 @@ class SiteMap(Seen):
         _, layer, strength = min(cells)
         return layer, strength
 
-    def rows(self) -> Rows:
+    def as_rows(self) -> Rows:
         """One row a cell."""
         return [
             {"block": layer, "strength": strength, "steered": self.values[s][at]}
@@ -213,10 +206,8 @@ class SiteMap(Seen):
         )
 
 
-class MapPoint(BaseModel):
+class MapPoint(Record):
     """One prompt's state on the map; `kind` says which prompt, `query_id` what it asks."""
-
-    model_config = ConfigDict(frozen=True)
 
     kind: str
     query_id: str
@@ -237,9 +228,9 @@ class StatesMap(Seen):
     explained: tuple[float, float]
     points: tuple[MapPoint, ...]
 
-    def rows(self) -> Rows:
+    def as_rows(self) -> Rows:
         """One row a prompt."""
-        return [one.model_dump() for one in self.points]
+        return rows_of(self.points)
 
 
 class BlockTexts(Seen):
@@ -247,15 +238,9 @@ class BlockTexts(Seen):
 
     found: Readout
 
-    def rows(self) -> Rows:
+    def as_rows(self) -> Rows:
         """One row a block and arm."""
-        return [
-            {"arm": arm, "block": block.layer, "likeliest": block.top[0].token}
-            | {"its_probability": block.top[0].value, "answer_logprob": block.logprob}
-            | {"answer_rank": block.rank}
-            for arm, blocks in self.found.blocks.items()
-            for block in blocks
-        ]
+        return self.found.as_rows()
 
     def notes(self) -> tuple[str, ...]:
         """How far to trust it."""
@@ -273,7 +258,7 @@ class DevAccuracy(Seen):
     rule: str
     arms: dict[ArmName, Estimate]
 
-    def rows(self) -> Rows:
+    def as_rows(self) -> Rows:
         """One row an arm."""
         return [{"arm": arm, **found.model_dump()} for arm, found in self.arms.items()]
 

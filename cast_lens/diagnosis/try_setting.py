@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from cast_lens.experiment.config import Selector, Strength
+from cast_lens.records import Record
 from cast_lens.steer.injection import Policy
 
-if TYPE_CHECKING:
-    import pandas as pd
-
 ArmName = Literal["zero-shot", "few-shot", "steered", "random direction"]
-Rows = list[dict[str, Any]]
 Kind = Literal["labels", "free"]
 Measure = Literal["probability", "accuracy"]
 OWN = "own prompt"
@@ -54,21 +50,9 @@ class Setting(BaseModel):
     seed: Annotated[int, Field(ge=0)] = 0
 
 
-class Seen(BaseModel):
+class Seen(Record):
     """A record that can be laid out as a table."""
-
-    model_config = ConfigDict(frozen=True)
-
-    @abstractmethod
-    def rows(self) -> Rows:
-        """What is in it, one mapping a row, all with the same keys."""
 
     def notes(self) -> tuple[str, ...]:
         """What a reader must know beside the rows, in sentences."""
         return ()
-
-    def to_frame(self) -> pd.DataFrame:
-        """The rows as a pandas frame."""
-        import pandas as pd
-
-        return pd.DataFrame(self.rows())

@@ -6,12 +6,13 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import ConfigDict
 
 from cast_lens.doctor.subject import Subject
+from cast_lens.records import Record, Rows, rows_of
 
 
-class Check(BaseModel):
+class Check(Record):
     """One check.
 
     Attributes:
@@ -24,7 +25,7 @@ class Check(BaseModel):
         remedy: what to do when it fails.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(extra="forbid")
 
     name: str
     number: float | None
@@ -35,7 +36,7 @@ class Check(BaseModel):
     remedy: str
 
 
-class Examination(BaseModel):
+class Examination(Record):
     """Every check of one model, the cause of others before them.
 
     Attributes:
@@ -45,7 +46,7 @@ class Examination(BaseModel):
         checks: in the order they were made.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(extra="forbid")
 
     model: str
     facts: dict[str, str]
@@ -61,6 +62,10 @@ class Examination(BaseModel):
     def named(self) -> str | None:
         """The first check that failed: later ones may fail because of it. None when all passed."""
         return self.failed[0].name if self.failed else None
+
+    def as_rows(self) -> Rows:
+        """One row a check."""
+        return rows_of(self.checks)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
 
 from cast_lens.analysis.comparisons import Comparison, compare_paired
 from cast_lens.analysis.families import benjamini_hochberg
@@ -15,19 +14,18 @@ from cast_lens.experiment.config import Arm, CastConfig
 from cast_lens.experiment.record import CastResult
 from cast_lens.experiment.store import load_items, load_run
 from cast_lens.experiment.summary import clusters_of
+from cast_lens.records import Record, Rows, rows_of
 
 Key = tuple[str, Arm, str | None]
 
 
-class Across(BaseModel):
+class Across(Record):
     """One arm of the second run against the same arm of the first.
 
     Attributes:
         comparison: of accuracy, over items paired by id.
         adjusted_p: Benjamini-Hochberg's, over all arms the two runs share.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     target: str
     arm: Arm
@@ -36,7 +34,7 @@ class Across(BaseModel):
     adjusted_p: float
 
 
-class RunsCompared(BaseModel):
+class RunsCompared(Record):
     """Two runs compared.
 
     Attributes:
@@ -44,10 +42,12 @@ class RunsCompared(BaseModel):
         arms: all that both runs hold.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     differing: tuple[str, ...]
     arms: tuple[Across, ...]
+
+    def as_rows(self) -> Rows:
+        """One row an arm."""
+        return rows_of(self.arms)
 
 
 def compare_runs(first: Path, second: Path) -> RunsCompared:

@@ -6,15 +6,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
 
 from cast_lens.analysis.comparisons import Comparison
 from cast_lens.analysis.families import benjamini_hochberg
 from cast_lens.errors import RunError
 from cast_lens.experiment.outcomes import Outcomes, Pair, outcomes_of
+from cast_lens.records import Record
 
 
-class Block(BaseModel):
+class Block(Record):
     """The `cast` vector of one block, at the strength that was best there on dev.
 
     Attributes:
@@ -22,8 +22,6 @@ class Block(BaseModel):
         comparison: against `zero_shot`, paired over items.
         adjusted_p: Benjamini-Hochberg's, over the blocks of this target and source.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     target: str
     source: str

@@ -5,14 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
-
 from cast_lens.errors import RunError, TaskError
 from cast_lens.experiment.store import load_items, load_run
+from cast_lens.records import Record
 from cast_lens.tasks.find import find_tasks
 
 
-class Changed(BaseModel):
+class Changed(Record):
     """An item whose outcome an arm changed, against `zero_shot`.
 
     Attributes:
@@ -22,8 +21,6 @@ class Changed(BaseModel):
         label: the right answer.
         before, after: the chosen label, or the generated text of free answers.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     target: str
     source: str | None

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
-
 from cast_lens.analysis.comparisons import Comparison
 from cast_lens.analysis.estimates import Estimate
+from cast_lens.records import Record
 
 NO_CURVE = "The run has no such curve: add it to `curves`, or take the preset `claims`."
 ALPHA = 0.05
 Verdict = Literal["supported", "refuted", "inconclusive", "not tested"]
 
 
-class ClaimCard(BaseModel):
+class ClaimCard(Record):
     """A claim held against a run.
 
     Attributes:
@@ -27,8 +26,6 @@ class ClaimCard(BaseModel):
         p: two-sided, uncorrected; `adjusted_p` Holm's over all cards that have one.
         says: what was found, in one or two sentences.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     key: str
     claim: str

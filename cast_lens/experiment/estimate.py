@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
-from pydantic import BaseModel, ConfigDict
 
 from cast_lens.errors import ModelError, TaskError
 from cast_lens.experiment.config import CastConfig
@@ -21,13 +20,14 @@ from cast_lens.model.load import DTYPES
 from cast_lens.model.memory import SHARE, Budget, batch_bytes, budget_of, free_memory, parse_memory
 from cast_lens.model.rate import quick_rate
 from cast_lens.model.size import ModelSize, size_by_name
+from cast_lens.records import Record, Rows, rows_of
 from cast_lens.tasks.find import HUB, find_tasks
 
 ELSEWHERE_RATE = 1e14  # a third of what an A100 reaches at best in half precision
 ELSEWHERE_MEMORY = 80 * 10**9
 
 
-class Stage(BaseModel):
+class Stage(Record):
     """One stage of a run.
 
     Attributes:
@@ -36,15 +36,13 @@ class Stage(BaseModel):
         seconds: at the estimate's rate.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     name: str
     tokens: int
     flops: float
     seconds: float
 
 
-class Estimate(BaseModel):
+class Estimate(Record):
     """What a run would take.
 
     Attributes:
@@ -57,8 +55,6 @@ class Estimate(BaseModel):
         assumptions: what could not be had and what was taken instead.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     parameters: int
     stages: tuple[Stage, ...]
     tokens: int
@@ -70,6 +66,10 @@ class Estimate(BaseModel):
     rate: float
     rate_measured: bool
     assumptions: tuple[str, ...]
+
+    def as_rows(self) -> Rows:
+        """One row a stage."""
+        return rows_of(self.stages)
 
 
 def estimate(config: CastConfig, *, memory: str | None = None) -> Estimate:

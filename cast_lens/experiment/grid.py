@@ -9,7 +9,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
 
 from cast_lens.experiment.cells import unfinished
 from cast_lens.experiment.config import CastConfig
@@ -19,11 +18,12 @@ from cast_lens.experiment.store import check_out, load_run, save_run
 from cast_lens.model.lens import Lens
 from cast_lens.model.load import load_lens
 from cast_lens.progress import progress_bar
+from cast_lens.records import Record
 
 log = logging.getLogger("cast_lens")
 
 
-class GridRow(BaseModel):
+class GridRow(Record):
     """One arm over all seeds of one model.
 
     Attributes:
@@ -31,8 +31,6 @@ class GridRow(BaseModel):
         gain: mean difference to `zero_shot` of the same seed; None for that arm itself.
         seeds: how many.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     model: str
     target: str

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Bool, Float
-from pydantic import BaseModel, ConfigDict
 
 from cast_lens.analysis.calibration import (
     LabelCount,
@@ -17,10 +16,11 @@ from cast_lens.analysis.calibration import (
 )
 from cast_lens.experiment.evaluate import ItemScore
 from cast_lens.experiment.summary import clusters_of
+from cast_lens.records import Record
 from cast_lens.tasks.task import Task
 
 
-class LabelFacts(BaseModel):
+class LabelFacts(Record):
     """Of one arm's first draw.
 
     Attributes:
@@ -29,8 +29,6 @@ class LabelFacts(BaseModel):
         prior: accuracies with and without calibration, and the arm against calibrated zero-shot;
             None for `zero_shot` itself.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     histogram: tuple[LabelCount, ...]
     ece: float

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
-
 from cast_lens.analysis.comparisons import Comparison
 from cast_lens.analysis.estimates import Estimate
 from cast_lens.analysis.parallelism import Parallelism
 from cast_lens.experiment.config import Arm, CastConfig
 from cast_lens.experiment.label_facts import LabelFacts
+from cast_lens.records import Record, Rows, as_row, rows_of
 
 SCHEMA = "cast_lens.results.3"
 
 
-class Site(BaseModel):
+class Site(Record):
     """Where an arm writes, as chosen on dev.
 
     Attributes:
@@ -27,8 +26,6 @@ class Site(BaseModel):
             al. 2025, arXiv 2505.22637); None but for `cast`.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     layer: int
     depth: float
     strength: float
@@ -39,15 +36,13 @@ class Site(BaseModel):
     agreement: float | None = None
 
 
-class Cell(BaseModel):
+class Cell(Record):
     """One block and strength that was tried on dev.
 
     Attributes:
         draw: of which vector, where an arm draws several.
         acc, loglikelihood: means over dev items; see `likelihoods_of`.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     draw: int
     layer: int
@@ -56,7 +51,7 @@ class Cell(BaseModel):
     loglikelihood: float
 
 
-class ArmResult(BaseModel):
+class ArmResult(Record):
     """One arm on one target.
 
     Attributes:
@@ -69,8 +64,6 @@ class ArmResult(BaseModel):
         dropped_demonstrations: left out because prompts did not fit the context.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     target: str
     arm: Arm
     source: str | None
@@ -81,16 +74,25 @@ class ArmResult(BaseModel):
     labels: LabelFacts | None
     dropped_demonstrations: int
 
+    def as_rows(self) -> Rows:
+        """One row: where it writes (the first vector's site), its scores, and its gains."""
+        site = self.sites[0] if self.sites else None
+        where = ("layer", "strength", "dose", "cells")
+        scores = {key.partition(",")[0]: one for key, one in self.metrics.items()}
+        return [
+            {"target": self.target, "arm": self.arm, "source": self.source}
+            | {name: getattr(site, name, None) for name in where}
+            | as_row({**scores, "gain": self.differences.get("acc,none")})
+        ]
 
-class Planned(BaseModel):
+
+class Planned(Record):
     """`cast` against one other arm on the same items: a comparison planned before the run.
 
     Attributes:
         comparison: of accuracy.
         adjusted_p: Holm's, over the planned comparisons of this target and source.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     target: str
     source: str
@@ -99,7 +101,7 @@ class Planned(BaseModel):
     adjusted_p: float
 
 
-class ArmCost(BaseModel):
+class ArmCost(Record):
     """What one arm costs, counted; see `arm_costs`.
 
     Attributes:
@@ -111,8 +113,6 @@ class ArmCost(BaseModel):
             included; None when it never is. Empty for other arms.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     target: str
     arm: Arm
     source: str | None
@@ -122,7 +122,7 @@ class ArmCost(BaseModel):
     breaks_even: dict[Arm, int | None]
 
 
-class CastResult(BaseModel):
+class CastResult(Record):
     """A whole run.
 
     Attributes:
@@ -134,8 +134,6 @@ class CastResult(BaseModel):
         parallelism: of the sources' difference vectors, one record a block.
         notes: what a reader must know, such as items left out.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     schema_name: str = SCHEMA
     config: CastConfig
@@ -156,3 +154,7 @@ class CastResult(BaseModel):
             if (result.target, result.arm, result.source) == (target, arm, source):
                 return result
         raise KeyError((target, arm, source))
+
+    def as_rows(self) -> Rows:
+        """One row an arm."""
+        return rows_of(self.results)

@@ -8,13 +8,14 @@ from collections.abc import Callable
 from typing import TypeVar
 
 import torch
-from pydantic import BaseModel, ConfigDict
+
+from cast_lens.records import Record
 
 T = TypeVar("T")
 MEGABYTE = 10**6
 
 
-class Spent(BaseModel):
+class Spent(Record):
     """What one piece took when it was computed.
 
     Attributes:
@@ -23,8 +24,6 @@ class Spent(BaseModel):
         peak_memory_mb: on a GPU the most that was allocated while it was computed, weights
             included; on the CPU the most that the process had held by then, which never falls.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     piece: str
     seconds: float

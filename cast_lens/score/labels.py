@@ -10,6 +10,7 @@ from jaxtyping import Bool, Float, Int
 from cast_lens.errors import PromptError
 from cast_lens.model.lens import Lens
 from cast_lens.prompts.prompt import Prompt
+from cast_lens.records import Rows, Tabular
 from cast_lens.score.likelihood import score_continuations
 from cast_lens.score.plan import Likelihood
 from cast_lens.shapes import shaped
@@ -19,7 +20,7 @@ Given = Injection | Sequence[Injection] | None
 
 
 @shaped
-class LabelScores:
+class LabelScores(Tabular):
     """Log-likelihood of every label.
 
     Attributes:
@@ -67,6 +68,15 @@ class LabelScores:
         if self.content_free is None:
             raise PromptError("These scores hold no content-free prompt.", "Pass calibrate=True.")
         return np.asarray((self.logprobs - self.content_free).argmax(axis=-1))
+
+    def as_rows(self) -> Rows:
+        """One row a variant, prompt and label."""
+        return [
+            {"variant": variant, "query_id": id_, "label": label, "logprob": float(logprob)}
+            for variant, prompts in enumerate(self.logprobs)
+            for id_, labels in zip(self.query_ids, prompts, strict=True)
+            for label, logprob in zip(self.labels, labels, strict=True)
+        ]
 
 
 def score_labels(
@@ -138,7 +148,7 @@ def label_scores(
 
 
 @shaped
-class AnswerScores:
+class AnswerScores(Tabular):
     """Likelihood of free answers.
 
     Attributes:
@@ -149,6 +159,14 @@ class AnswerScores:
     logprob: Float[np.ndarray, "variant prompt"]
     greedy: Bool[np.ndarray, "variant prompt"]
     query_ids: tuple[str, ...]
+
+    def as_rows(self) -> Rows:
+        """One row a variant and prompt."""
+        return [
+            {"variant": variant, "query_id": id_, "logprob": float(logprob), "greedy": bool(greedy)}
+            for variant, both in enumerate(zip(self.logprob, self.greedy, strict=True))
+            for id_, logprob, greedy in zip(self.query_ids, *both, strict=True)
+        ]
 
 
 def score_answers(

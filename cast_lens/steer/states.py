@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
 from jaxtyping import Float
 from torch import Tensor
 
 from cast_lens.errors import VectorError
-from cast_lens.shapes import shaped
+from cast_lens.records import Rows, Tabular
+from cast_lens.shapes import as_array, shaped
 from cast_lens.steer.identity import Identity
 
 
 @shaped
-class ResidualStates:
+class ResidualStates(Tabular):
     """States of the residual stream after some blocks, one row a prompt.
 
     Attributes:
@@ -51,6 +55,19 @@ class ResidualStates:
         return (
             f"ResidualStates({layers} layers x {prompts} prompts x {width}, {self.identity.model})"
         )
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        """The values, for `numpy.asarray`."""
+        return as_array(self.values.numpy(), dtype, copy)
+
+    def as_rows(self) -> Rows:
+        """One row a block: how many states, and the median of their lengths."""
+        norms = self.values.double().norm(dim=-1).median(dim=1).values
+        known = {"model": self.identity.model, "prompts": len(self.query_ids)}
+        return [
+            known | {"layer": layer, "median_norm": float(norm)}
+            for layer, norm in zip(self.layers, norms, strict=True)
+        ]
 
 
 @shaped

@@ -7,13 +7,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from cast_lens.errors import VectorError
 from cast_lens.files import whole_file
-from cast_lens.shapes import shaped
+from cast_lens.records import Rows, Tabular, as_row
+from cast_lens.shapes import as_array, shaped
 from cast_lens.steer.identity import Identity
 from cast_lens.steer.states import ResidualStates, contrast
 
@@ -21,7 +23,7 @@ FORMAT = "cast_lens.vectors.2"
 
 
 @shaped
-class SteeringVector:
+class SteeringVector(Tabular):
     """One direction for one block.
 
     Attributes:
@@ -85,6 +87,15 @@ class SteeringVector:
     def __repr__(self) -> str:
         method = self.recipe.get("method", "?")
         return f"SteeringVector({method}, layer {self.layer}, norm {self.norm:.3g})"
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        """The values, for `numpy.asarray`."""
+        return as_array(self.direction.numpy(), dtype, copy)
+
+    def as_rows(self) -> Rows:
+        """One row: where it belongs and how it was made."""
+        about = {"layer": self.layer, "norm": self.norm, "model": self.identity.model}
+        return [as_row({**about, "recipe": self.recipe})]
 
 
 def _mean(states: ResidualStates, layer: int) -> Tensor:

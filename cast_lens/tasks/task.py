@@ -8,6 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from cast_lens.files import fingerprint
+from cast_lens.records import Rows, Tabular
 
 Split = Literal["train", "dev", "test"]
 SPLITS: tuple[Split, ...] = ("train", "dev", "test")
@@ -76,7 +77,7 @@ class TaskCard(BaseModel):
         return self
 
 
-class Task(TaskCard):
+class Task(Tabular, TaskCard):
     """A task: its card and its three disjoint splits."""
 
     train: tuple[Example, ...] = Field(repr=False)
@@ -112,3 +113,7 @@ class Task(TaskCard):
     def fingerprint(self) -> str:
         """Digest of every field and item: the same text gives the same digest anywhere."""
         return fingerprint(self.model_dump(mode="json"))
+
+    def as_rows(self) -> Rows:
+        """One row an example."""
+        return [{"split": name, **one.model_dump()} for name in SPLITS for one in self.split(name)]

@@ -305,7 +305,7 @@ def test_the_command_and_the_python_of_a_panel_give_its_numbers(
     assert told["setting"] == setting.model_dump()
     (numbers,) = [value for key, value in told.items() if key != "setting"]
     assert numbers == record.model_dump(mode="json")
-    assert len(record.to_frame()) == len(record.rows()) > 0
+    assert len(record.to_frame()) == len(record.as_rows()) > 0
 
 
 def test_an_own_prompt_survives_the_shell(known: Planted) -> None:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
-
 from cast_lens.analysis.estimates import Estimate
+from cast_lens.records import Record, Rows, rows_of
 
 PLAIN = "plain"
 RAW, CENTRED, WHITENED = "raw", "centred", "whitened"
@@ -20,7 +19,7 @@ def beyond(null: str) -> str:
     return f"{PLAIN} - {null}"
 
 
-class Cosines(BaseModel):
+class Cosines(Record):
     """Cosines of the mean vectors of every two tasks, in one geometry.
 
     Attributes:
@@ -39,8 +38,6 @@ class Cosines(BaseModel):
         chance: what unrelated directions have: 0, or -1 / (tasks - 1) once they are centred.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     whose: str
     kind: str
     matrix: tuple[tuple[float, ...], ...]
@@ -50,7 +47,7 @@ class Cosines(BaseModel):
     chance: float
 
 
-class Against(BaseModel):
+class Against(Record):
     """Raw cosine of plain vectors minus that of a null's.
 
     Attributes:
@@ -61,14 +58,12 @@ class Against(BaseModel):
         holm: p over all pairs of the block; p itself for the mean over pairs.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     excess: Estimate
     p: float
     holm: float
 
 
-class PairCosine(BaseModel):
+class PairCosine(Record):
     """Raw cosine of two tasks' mean differences.
 
     Attributes:
@@ -83,8 +78,6 @@ class PairCosine(BaseModel):
         against: by name of a null.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     tasks: tuple[str, str]
     cosine: Estimate
     disattenuated: float | None
@@ -95,7 +88,7 @@ class PairCosine(BaseModel):
     against: dict[str, Against]
 
 
-class CosineMatrices(BaseModel):
+class CosineMatrices(Record):
     """All of it after one block.
 
     Attributes:
@@ -113,8 +106,6 @@ class CosineMatrices(BaseModel):
         shrinkage: of the whitening covariance towards a sphere (Ledoit and Wolf): 1 is none of it.
         draws: of each test; the smallest p is 1 / (draws + 1).
     """
-
-    model_config = ConfigDict(frozen=True)
 
     layer: int
     tasks: tuple[str, ...]
@@ -138,3 +129,7 @@ class CosineMatrices(BaseModel):
     def nulls(self) -> tuple[str, ...]:
         """Names of the nulls."""
         return tuple(self.against)
+
+    def as_rows(self) -> Rows:
+        """One row a pair of tasks."""
+        return rows_of(self.pairs, layer=self.layer)

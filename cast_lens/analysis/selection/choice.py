@@ -23,6 +23,7 @@ from cast_lens.analysis.selection.selectors import (
     vote_k,
 )
 from cast_lens.errors import SelectionError
+from cast_lens.records import Rows, Tabular
 from cast_lens.shapes import shaped
 
 METHODS: Mapping[str, Callable[[Pool, Settings], Choice]] = {
@@ -38,7 +39,7 @@ METHODS: Mapping[str, Callable[[Pool, Settings], Choice]] = {
 
 
 @shaped
-class Selection:
+class Selection(Tabular):
     """Examples in order of choice, and why each was chosen.
 
     Attributes:
@@ -69,6 +70,14 @@ class Selection:
                 "expected one id for each index and none twice.",
                 "Make selections with select_examples.",
             )
+
+    def as_rows(self) -> Rows:
+        """One row a chosen example, in order of choice."""
+        names = ("influence", "rank", "diversity", "score")
+        return [
+            {"id": id_} | {name: float(getattr(self, name)[i]) for name in names}
+            for i, id_ in enumerate(self.ids)
+        ]
 
 
 def select_examples(

@@ -35,8 +35,8 @@ from cast_lens.diagnosis.parallel import parallel_tasks
 from cast_lens.diagnosis.probes import probe_rows, read_rows
 from cast_lens.diagnosis.readout import readout
 from cast_lens.experiment.grid import finish_run
+from cast_lens.experiment.machine import versions
 from cast_lens.experiment.presets import preset_file
-from cast_lens.experiment.store import versions
 from cast_lens.figures.bundle import write_bundles
 from cast_lens.figures.diagnosis import diagnosis_page
 from cast_lens.figures.exhibit import Exhibit

@@ -196,6 +196,13 @@ MUTANTS = (
         "tests/contract/test_refusals_and_hooks.py",
     ),
     Mutant(
+        "a repetition names the smallest difference",
+        "experiment/differences.py",
+        "worst = max(apart,",
+        "worst = min(apart,",
+        "tests/trust/test_repeat.py",
+    ),
+    Mutant(
         "a vector of another model accepted",
         "steer/identity.py",
         "if getattr(self, name) != getattr(other, name)",

@@ -15,11 +15,12 @@ import torch
 
 from cast_lens.benchmark.arms_together import arms_together
 from cast_lens.benchmark.growth import Curve, growth
-from cast_lens.benchmark.machine import machine_facts, matmul_rate, tokens_passed
+from cast_lens.benchmark.machine import matmul_rate, tokens_passed
 from cast_lens.benchmark.peers import EXTRACTION, Peer, peers, steering_vectors
 from cast_lens.benchmark.works import Material, Work, material, works
 from cast_lens.errors import RunError
 from cast_lens.experiment.config import ARMS
+from cast_lens.experiment.machine import machine_facts, versions
 from cast_lens.model.catalog import CATALOG, named_model
 from cast_lens.model.lens import Lens
 from cast_lens.model.rate import seconds_of
@@ -136,7 +137,7 @@ def run_bench(
         skipped.append("steering-vectors: needs the Python of an environment of its own")
     rows = _with_ratios(lens, rows, todo, statistics.median(rates))
     return Bench(
-        machine=machine_facts(lens),
+        machine={**machine_facts(lens), **versions()},
         prompts={
             "task": task.name,
             "fingerprint": task.fingerprint(),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import platform
 import statistics
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,26 +10,10 @@ from typing import Any
 
 import torch
 
-from cast_lens.experiment.store import versions
 from cast_lens.model.lens import Lens
 from cast_lens.model.rate import ROWS, seconds_of
 
 PRODUCTS = 30
-
-
-def machine_facts(lens: Lens) -> dict[str, Any]:
-    """What a reader needs to judge the numbers."""
-    facts: dict[str, Any] = {
-        "processor": platform.processor() or platform.machine(),
-        "cores": os.cpu_count(),
-        "threads": torch.get_num_threads(),
-        "device": str(lens.device),
-        "dtype": str(lens.dtype).removeprefix("torch."),
-        **versions(),
-    }
-    if lens.device.type == "cuda":
-        facts["gpu"] = torch.cuda.get_device_name(lens.device)
-    return facts
 
 
 def matmul_rate(lens: Lens, repeats: int = 5) -> float:

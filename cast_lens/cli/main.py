@@ -20,6 +20,7 @@ from cast_lens.cli import (
     notebooks,
     parallel,
     prompts,
+    repeat,
     report,
     run,
     select,
@@ -57,6 +58,7 @@ app.command("report", epilog=report.EXAMPLES)(report.report)
 app.command("claims", epilog=claims.EXAMPLES)(claims.claims)
 app.command("compare", epilog=evidence.COMPARE_EXAMPLES)(evidence.compare)
 app.command("validate", epilog=evidence.VALIDATE_EXAMPLES)(evidence.validate)
+app.command("repeat", epilog=repeat.EXAMPLES)(repeat.repeat)
 app.command("show", epilog=run.SHOW_EXAMPLES)(run.show)
 
 

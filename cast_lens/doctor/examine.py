@@ -13,7 +13,7 @@ from cast_lens.doctor.plain import plain_model
 from cast_lens.doctor.record import Check, Examination, Question, answered, check_of
 from cast_lens.doctor.subject import Subject
 from cast_lens.errors import ModelError
-from cast_lens.experiment.store import versions
+from cast_lens.experiment.machine import versions
 from cast_lens.model.lens import Lens
 from cast_lens.model.load import load_lens
 from cast_lens.model.size import size_by_name

@@ -14,6 +14,7 @@ from cast_lens.experiment.arms import PAIR_ARMS, VECTOR_ARMS, left_out
 from cast_lens.experiment.cells import Cells
 from cast_lens.experiment.config import Arm, CastConfig
 from cast_lens.experiment.curves import CurvePoint
+from cast_lens.experiment.manifest import Manifest, RunIdentity, manifest_of
 from cast_lens.experiment.planned import planned_comparisons
 from cast_lens.experiment.record import CastResult
 from cast_lens.experiment.sources import Source, read_source
@@ -37,6 +38,7 @@ class CastRun:
     """All that `run_cast` returns: the result, what it rests on, and what each piece took."""
 
     result: CastResult
+    manifest: Manifest
     arms: tuple[ScoredArm, ...]
     curves: tuple[CurvePoint, ...]
     spent: tuple[Spent, ...]
@@ -130,17 +132,17 @@ def _run(
             bar.update()
     missing = [f"{arm}: left out, {why}." for arm, why in left_out(config, len(sources)).items()]
     arms = tuple(arm for target in found for arm in target.scored)
-    identity = {
-        "model": lens.name,
-        "model_fingerprint": lens.fingerprint,
-        "tokenizer_fingerprint": lens.tokenizer_fingerprint,
-        "n_layers": lens.n_layers,
-        "scoring": "packed" if can_branch(lens, 1) else "one row a variant",
-        "tasks": {task.name: task.fingerprint() for task in [*sources, *targets]},
-    }
+    identity = RunIdentity(
+        model=lens.name,
+        model_fingerprint=lens.fingerprint,
+        tokenizer_fingerprint=lens.tokenizer_fingerprint,
+        n_layers=lens.n_layers,
+        scoring="packed" if can_branch(lens, 1) else "one row a variant",
+        tasks={task.name: task.fingerprint() for task in [*sources, *targets]},
+    )
     result = CastResult(
         config=config,
-        identity=identity,
+        identity=identity.model_dump(),
         results=tuple(arm.result for arm in arms),
         planned=planned_comparisons(
             {
@@ -157,7 +159,8 @@ def _run(
         notes=(*missing, *(note for target in found for note in target.notes)),
     )
     curves = tuple(point for target in found for point in target.curves)
-    return CastRun(result, arms, curves, cells.spent)
+    manifest = manifest_of(lens, config, identity, {s.task.name: s.chosen for s in states})
+    return CastRun(result, manifest, arms, curves, cells.spent)
 
 
 def _parallelism(config: CastConfig, sources: Sequence[Source]) -> tuple[Parallelism, ...]:

@@ -3,41 +3,28 @@
 from __future__ import annotations
 
 import json
-import platform
-import sys
 from dataclasses import fields
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from cast_lens.errors import RunError, VectorError
 from cast_lens.experiment.config import CastConfig
 from cast_lens.experiment.curves import CurvePoint
 from cast_lens.experiment.evaluate import ItemScore
 from cast_lens.experiment.ledger import measured_costs
+from cast_lens.experiment.manifest import Manifest
 from cast_lens.experiment.record import SCHEMA, CastResult
 from cast_lens.experiment.run import CastRun
 from cast_lens.files import whole_folder, write_json, write_text
 from cast_lens.steer.vectors import save_vectors
 
-PACKAGES = ("cast-lens", "torch", "transformers", "transformer-lens", "numpy", "scikit-learn")
 RESULTS, MANIFEST, ITEMS = "results.json", "manifest.json", "items.parquet"
-LEDGER = "ledger.json"
-CURVES = "curves.parquet"
+LEDGER, SETTINGS = "ledger.json", "config.toml"
+CURVES, VECTORS = "curves.parquet", "vectors.safetensors"
+Record = TypeVar("Record", bound=BaseModel)
 COLUMNS = {"target", "arm", "source", "draw"}  # of the items, beside those of `ItemScore`
-
-
-def versions() -> dict[str, str]:
-    """Versions of Python and of the packages that decide numbers."""
-    found = {"python": platform.python_version()}
-    for name in PACKAGES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            found[name] = "not installed"
-    return found
 
 
 def as_toml(config: CastConfig) -> str:
@@ -89,24 +76,18 @@ def save_run(run: CastRun, folder: Path, seconds: float, *, within: Path | None 
         for arm in run.arms
         for draw, v in enumerate(arm.vectors)
     }
-    manifest = {
-        "identity": run.result.identity,
-        "versions": versions(),
-        "command": sys.argv,
-        "machine": platform.platform(),
-        "seconds": round(seconds, 1),
-    }
+    manifest = run.manifest.model_copy(update={"seconds": round(seconds, 1)})
     try:
         with whole_folder(folder, within) as place:
             write_json(place / RESULTS, run.result.model_dump(mode="json"))
-            write_text(place / "config.toml", as_toml(run.result.config))
-            write_json(place / MANIFEST, manifest)
+            write_text(place / SETTINGS, as_toml(run.result.config))
+            write_json(place / MANIFEST, manifest.model_dump(mode="json"))
             write_json(place / LEDGER, measured_costs([a.reading for a in run.arms], run.spent))
             pq.write_table(pa.Table.from_pylist(_item_rows(run)), place / ITEMS)
             if run.curves:
                 pq.write_table(pa.Table.from_pylist(_curve_rows(run)), place / CURVES)
             if vectors:
-                save_vectors(place / "vectors.safetensors", vectors)
+                save_vectors(place / VECTORS, vectors)
     except (OSError, VectorError) as error:
         reason = getattr(error, "strerror", None) or error
         raise RunError(
@@ -151,11 +132,29 @@ def load_run(folder: Path) -> CastResult:
     Raises:
         RunError: when it is not a run folder or its results cannot be read.
     """
-    path = folder / RESULTS
+    found = _record(folder, RESULTS, CastResult)
+    if found.schema_name != SCHEMA:
+        raise RunError(
+            f"{folder / RESULTS}: cannot be read (it is {found.schema_name}, not {SCHEMA})."
+        )
+    return found
+
+
+def load_manifest(folder: Path) -> Manifest:
+    """Read what a run folder says a run was made of.
+
+    Raises:
+        RunError: when it is not a run folder or its manifest cannot be read.
+    """
+    return _record(folder, MANIFEST, Manifest)
+
+
+def _record(folder: Path, name: str, kind: type[Record]) -> Record:
+    path = folder / name
     try:
-        found = CastResult.model_validate_json(path.read_bytes())
+        return kind.model_validate_json(path.read_bytes())
     except FileNotFoundError:
-        raise RunError(f"{folder}: not a run folder (it holds no {RESULTS}).") from None
+        raise RunError(f"{folder}: not a run folder (it holds no {name}).") from None
     except ValidationError as error:
         fault = error.errors()[0]
         where = ".".join(str(part) for part in fault["loc"]) or "file"
@@ -163,9 +162,6 @@ def load_run(folder: Path) -> CastResult:
         raise RunError(f"{path}: cannot be read as a run ({where}: {message}).") from error
     except OSError as error:
         raise RunError(f"{path}: cannot be read ({error.strerror or error}).") from error
-    if found.schema_name != SCHEMA:
-        raise RunError(f"{path}: cannot be read (it is {found.schema_name}, not {SCHEMA}).")
-    return found
 
 
 def load_items(folder: Path) -> list[dict[str, Any]]:

@@ -18,7 +18,7 @@ from cast_lens.errors import RunError
 from cast_lens.experiment.claims import claim_cards
 from cast_lens.experiment.outcomes import outcomes_of
 from cast_lens.experiment.reading import readings
-from cast_lens.experiment.store import LEDGER, MANIFEST, as_toml
+from cast_lens.experiment.store import LEDGER, as_toml, load_manifest
 from cast_lens.figures.bundle import csv_of, spec_of
 from cast_lens.figures.exhibit import Exhibit
 from cast_lens.figures.of_run import exhibits_of
@@ -53,13 +53,13 @@ def report_page(folder: Path) -> str:
 
     found, judged = outcomes_of(folder), claim_cards(folder)
     result = found.result
-    manifest, ledger = _json(folder / MANIFEST), _json(folder / LEDGER)
+    manifest, ledger = load_manifest(folder), _json(folder / LEDGER)
     settings = as_toml(result.config)
     cards = [words.card_of(card) for card in judged]
     scripts = (get_plotlyjs(), DRAW)
     return _page(
         title=f"{result.config.model}: {', '.join(result.config.targets)}",
-        version=manifest["versions"]["cast-lens"],
+        version=manifest.versions["cast-lens"],
         policy=_policy(scripts),
         css=Markup(files("cast_lens.data").joinpath("report.css").read_text(encoding="utf-8")),  # noqa: S704
         sections=SECTIONS,

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from cast_lens.analysis.written import difference, p_value
 from cast_lens.experiment.claim_card import ClaimCard
 from cast_lens.experiment.config import CastConfig
+from cast_lens.experiment.manifest import Manifest
 from cast_lens.experiment.record import CastResult
 
 SIGNS = {"supported": "✔", "refuted": "✘", "inconclusive": "?", "not tested": "–"}
@@ -104,9 +104,9 @@ def cheaper(result: CastResult) -> Iterator[str]:
             yield f"{cost.target} with the vector of {cost.source}: {', '.join(told)}."
 
 
-def provenance(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
+def provenance(manifest: Manifest) -> list[tuple[str, str]]:
     """Where the numbers come from, by name."""
-    identity = manifest["identity"]
+    identity = manifest.identity.model_dump()
     tasks = ", ".join(f"{name} {mark}" for name, mark in identity["tasks"].items())
     rest = [
         (name.replace("_", " "), str(value)) for name, value in identity.items() if name != "tasks"
@@ -114,12 +114,12 @@ def provenance(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [
         *rest,
         ("task fingerprints", tasks),
-        *manifest["versions"].items(),
-        ("machine", manifest["machine"]),
-        ("seconds", str(manifest["seconds"])),
+        *manifest.versions.items(),
+        *manifest.machine.items(),
+        ("seconds", str(manifest.seconds)),
     ]
 
 
-def command(manifest: Mapping[str, Any]) -> str:
+def command(manifest: Manifest) -> str:
     """The command line as it was given, ready for a shell."""
-    return shlex.join(manifest["command"])
+    return shlex.join(manifest.command)

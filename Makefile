@@ -31,7 +31,7 @@ tour: install ## the main job on a real small model: CAST on the bundled tasks, 
 	$(BIN)/cast-lens run --preset tour --out runs/tour
 
 lab: install ## JupyterLab on the notebooks, in an environment that is ready for them
-	$(BIN)/jupyter lab notebooks
+	$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) notebooks # containers run as root
 
 test: install lint ## every check: lint, types, floors, all tests, both library versions, mutants
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2

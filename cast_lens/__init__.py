@@ -10,7 +10,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from cast_lens.analysis.comparisons import compare_paired as compare_paired
     from cast_lens.analysis.estimates import Estimate as Estimate
+    from cast_lens.analysis.estimates import proportion as proportion
     from cast_lens.analysis.selection.choice import Selection as Selection
     from cast_lens.analysis.selection.choice import select_examples as select_examples
     from cast_lens.diagnosis.diagnose import diagnose as diagnose
@@ -27,16 +29,24 @@ if TYPE_CHECKING:
     from cast_lens.diagnosis.readout import mean_readout as mean_readout
     from cast_lens.diagnosis.readout import readout as readout
     from cast_lens.diagnosis.stability import vector_stability as vector_stability
+    from cast_lens.diagnosis.try_one import Trial as Trial
+    from cast_lens.diagnosis.try_setting import Setting as Setting
     from cast_lens.errors import CastLensError as CastLensError
+    from cast_lens.experiment.claims import claim_cards as claim_cards
     from cast_lens.experiment.config import CastConfig as CastConfig
     from cast_lens.experiment.config import make_config as make_config
     from cast_lens.experiment.config import read_config as read_config
+    from cast_lens.experiment.grid import finish_run as finish_run
     from cast_lens.experiment.record import CastResult as CastResult
     from cast_lens.experiment.run import run_cast as run_cast
     from cast_lens.experiment.store import load_run as load_run
     from cast_lens.experiment.store import save_run as save_run
     from cast_lens.figures.bundle import write_bundles as write_bundles
+    from cast_lens.figures.diagnosis import diagnosis_page as diagnosis_page
     from cast_lens.figures.of_run import run_exhibits as run_exhibits
+    from cast_lens.figures.parallel_course import parallel_course as parallel_course
+    from cast_lens.figures.selection import selection_map as selection_map
+    from cast_lens.model.catalog import named_model as named_model
     from cast_lens.model.lens import Lens as Lens
     from cast_lens.model.load import load_lens as load_lens
     from cast_lens.model.planted import planted as planted
@@ -70,6 +80,7 @@ if TYPE_CHECKING:
     from cast_lens.steer.vectors import mean_vector as mean_vector
     from cast_lens.steer.vectors import placebo as placebo
     from cast_lens.steer.vectors import save_vectors as save_vectors
+    from cast_lens.tasks.check import check_task as check_task
     from cast_lens.tasks.find import find_tasks as find_tasks
     from cast_lens.tasks.reader import BUNDLED as BUNDLED
     from cast_lens.tasks.reader import read_task as read_task
@@ -79,7 +90,8 @@ if TYPE_CHECKING:
     from cast_lens.widgets.app import workbench as workbench
 
 _HOMES = {
-    "analysis.estimates": "Estimate",
+    "analysis.comparisons": "compare_paired",
+    "analysis.estimates": "Estimate proportion",
     "analysis.selection.choice": "Selection select_examples",
     "diagnosis.diagnose": "diagnose",
     "diagnosis.diagnosed": "Diagnosis",
@@ -90,13 +102,21 @@ _HOMES = {
     "diagnosis.probes": "probe_layers",
     "diagnosis.readout": "logit_lens mean_readout readout",
     "diagnosis.stability": "vector_stability",
+    "diagnosis.try_one": "Trial",
+    "diagnosis.try_setting": "Setting",
     "errors": "CastLensError",
+    "experiment.claims": "claim_cards",
     "experiment.config": "CastConfig make_config read_config",
+    "experiment.grid": "finish_run",
     "experiment.record": "CastResult",
     "experiment.run": "run_cast",
     "experiment.store": "load_run save_run",
     "figures.bundle": "write_bundles",
+    "figures.diagnosis": "diagnosis_page",
     "figures.of_run": "run_exhibits",
+    "figures.parallel_course": "parallel_course",
+    "figures.selection": "selection_map",
+    "model.catalog": "named_model",
     "model.lens": "Lens",
     "model.load": "load_lens",
     "model.planted": "planted",
@@ -113,6 +133,7 @@ _HOMES = {
     "steer.residual": "read_residual residual_moments",
     "steer.states": "ResidualStates contrast",
     "steer.vectors": "SteeringVector load_vectors mean_state mean_vector placebo save_vectors",
+    "tasks.check": "check_task",
     "tasks.find": "find_tasks",
     "tasks.reader": "BUNDLED read_task read_tasks",
     "tasks.task": "Example Task",

@@ -63,11 +63,18 @@ class Record(Tabular, BaseModel):
         return [as_row(self)]
 
 
-def to_frame(records: Iterable[Tabular]) -> pd.DataFrame:
-    """The rows of several records, one below the other, as a pandas frame."""
+def to_frame(records: Iterable[Tabular] | Mapping[str, Tabular]) -> pd.DataFrame:
+    """The rows of several records, one below the other, as a pandas frame.
+
+    Args:
+        records: where they have names, these are the index, each as often as its record has rows.
+    """
     import pandas as pd
 
-    return pd.DataFrame(rows_of(records))
+    if not isinstance(records, Mapping):
+        return pd.DataFrame(rows_of(records))
+    named = [(name, row) for name, one in records.items() for row in one.as_rows()]
+    return pd.DataFrame([row for _, row in named], index=[name for name, _ in named])
 
 
 def rows_of(records: Iterable[Tabular], **known: object) -> Rows:

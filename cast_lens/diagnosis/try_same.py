@@ -49,9 +49,7 @@ def python_of(setting: Setting, show: str, model: str, tasks: str) -> str:
     values = ", ".join(f"{name}={value!r}" for name, value in _given(setting).items())
     return "\n".join(
         [
-            "from cast_lens import load_lens",
-            "from cast_lens.diagnosis.try_one import Trial",
-            "from cast_lens.diagnosis.try_setting import Setting",
+            "from cast_lens import Setting, Trial, load_lens",
             "",
             f"trial = Trial(load_lens({model!r}), {tasks!r})",
             f"setting = Setting({values})",

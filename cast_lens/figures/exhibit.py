@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 import plotly.graph_objects as go
 
+from cast_lens.figures.style import plain
+
 Value = str | int | float | bool | None
 
 
@@ -36,3 +38,10 @@ class Exhibit:
             raise ValueError(f"{self.stem}: a figure needs its caption, alt text and rows")
         if any(row.keys() != self.rows[0].keys() for row in self.rows):
             raise ValueError(f"{self.stem}: rows differ in their columns")
+
+    def _ipython_display_(self) -> None:
+        """In a notebook: the figure, its caption below."""
+        from IPython.display import HTML, display
+
+        display(self.figure)
+        display(HTML(f"<p>{plain(self.caption)}</p>"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -49,6 +50,18 @@ class ResidualStates(Tabular):
         if layer not in self.layers:
             raise VectorError(f"Layer {layer} was not read; read were {list(self.layers)}.")
         return self.values[self.layers.index(layer)]
+
+    def only(self, query_ids: Sequence[str]) -> ResidualStates:
+        """States of some of the prompts, in the order given.
+
+        Raises:
+            VectorError: when one of them was not read.
+        """
+        rows = {id_: row for row, id_ in enumerate(self.query_ids)}
+        if missing := [id_ for id_ in query_ids if id_ not in rows]:
+            raise VectorError(f"No state of {missing[0]!r} was read.")
+        values = self.values[:, [rows[id_] for id_ in query_ids]]
+        return ResidualStates(values, self.layers, tuple(query_ids), self.identity)
 
     def __repr__(self) -> str:
         layers, prompts, width = self.values.shape

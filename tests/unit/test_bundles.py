@@ -8,6 +8,7 @@ import re
 import xml.etree.ElementTree as ET
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
@@ -194,3 +195,16 @@ def test_the_map_of_a_selection_tells_who_was_chosen_in_which_order() -> None:
     told = [*found.figure.data[0].text, *found.figure.data[1].customdata]
     assert len(told) == 16
     assert not any("<script" in text or "\x1b" in text for text in told)
+
+
+def test_a_notebook_shows_the_figure_and_its_caption_as_text(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    shown: list[Any] = []
+    monkeypatch.setattr("IPython.display.display", shown.append)
+    one = exhibit()
+    one._ipython_display_()
+    figure, caption = shown
+    assert figure is one.figure
+    assert "Caption of" in caption.data
+    assert "<script" not in caption.data

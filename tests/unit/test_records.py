@@ -83,3 +83,9 @@ def test_pandas_is_loaded_only_for_a_frame() -> None:
     script = "import sys, cast_lens.records; sys.stdout.write(str('pandas' in sys.modules))"
     done = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True)
     assert done.stdout == b"False"
+
+
+def test_named_records_give_a_frame_its_index() -> None:
+    frame = to_frame({"one": HALF, "two": Many(parts=(Found(name="a", gain=HALF),) * 2)})
+    assert list(frame.index) == ["one", "two", "two"]
+    assert frame.loc["one", "value"] == 0.5

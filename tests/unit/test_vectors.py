@@ -306,3 +306,13 @@ def test_a_vector_that_is_not_one_is_refused_when_made() -> None:
             SteeringVector(torch.where(sound == sound[0], bad, sound), 3, HOME, {})
     with pytest.raises(TypeCheckError):
         SteeringVector(sound[None], 3, HOME, {})
+
+
+def test_some_states_are_those_of_the_examples_named_in_their_order() -> None:
+    every = states()
+    wanted = (every.query_ids[4], every.query_ids[1])
+    some = every.only(wanted)
+    assert some.query_ids == wanted
+    assert torch.equal(some.values, every.values[:, [4, 1]])
+    with pytest.raises(VectorError, match="nobody"):
+        every.only(["nobody"])

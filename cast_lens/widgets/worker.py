@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -68,7 +69,7 @@ class Worker(Watch):
         self._trouble = trouble
         self._changed = threading.Condition()
         self._next: Plan | None = None
-        self._long: Plan | None = None
+        self._long: deque[Plan] = deque()
         self._key: Hashable = None
         self._stop = False
         self._closed = False
@@ -85,15 +86,17 @@ class Worker(Watch):
             self._changed.notify_all()
 
     def ask_long(self, plan: Plan) -> None:
-        """Do this when nothing else waits."""
+        """Do this when nothing else waits, after what was asked so before."""
         with self._changed:
-            self._long, self._stop = plan, False
+            self._long.append(plan)
+            self._stop = False
             self._changed.notify_all()
 
     def stop(self) -> None:
         """End what is going on as soon as the model's present pass is over."""
         with self._changed:
-            self._next, self._long, self._stop = None, None, self._busy
+            self._next, self._stop = None, self._busy
+            self._long.clear()
 
     def close(self) -> None:
         """End the thread."""
@@ -109,7 +112,7 @@ class Worker(Watch):
             return self._changed.wait_for(self._idle, seconds)
 
     def _idle(self) -> bool:
-        return not self._busy and self._next is None and self._long is None
+        return not self._busy and self._next is None and not self._long
 
     def reading(self, what: str, tokens: int) -> None:
         """See `Watch`: may end the reading, never asks the model anything."""
@@ -146,11 +149,10 @@ class Worker(Watch):
         while not self._closed:
             with self._changed:
                 self._changed.wait_for(lambda: self._closed or not self._idle())
-                plan, long = self._next or self._long, self._next is None
-                if long:
-                    self._long = None
-                else:
-                    self._next = None
+                plan, long = self._next, False
+                if plan is None and self._long:
+                    plan, long = self._long.popleft(), True
+                self._next = None
                 self._busy = plan is not None
             if plan is not None:
                 self._do(plan, long=long)

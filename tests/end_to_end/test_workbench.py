@@ -5,11 +5,15 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from cast_lens.diagnosis.try_records import BlockCurve
+from cast_lens.diagnosis.try_same import CALLS, SHOWN, command_of, python_of
 from cast_lens.diagnosis.try_setting import Setting
+from cast_lens.diagnosis.try_source import Watch
+from cast_lens.figures.style import plain
 from cast_lens.model.planted import Planted
 from cast_lens.widgets.app import Workbench, workbench
 from cast_lens.widgets.static import StaticPage
@@ -87,6 +91,58 @@ def test_an_edited_prompt_is_an_own_prompt_and_markup_in_it_is_text(bench: Workb
     assert bench.wait(LONG)
     assert bench.controls.prompt.value == item
     assert bench.setting.prompt is None
+
+
+def test_long_work_shows_how_far_it_is_and_ends_when_stop_is_pressed(
+    bench: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    def long(_: Setting, watch: Watch) -> None:
+        watch.between("dev", 1, 3)
+        begun.set()
+        assert go_on.wait(LONG)
+        watch.between("dev", 2, 3)
+
+    monkeypatch.setattr(bench.trial, "dev_accuracy", long)
+    assert bench.wait(LONG)
+    before = words_of(bench.page)
+    views = bench._views
+    views.ask_dev.click()
+    assert begun.wait(LONG)
+    assert (views._bar.value, views._bar.max) == (1, 3)
+    assert "dev: 1 of 3" in words_of(bench.page)
+    assert not views.stop.disabled
+    views.stop.click()
+    go_on.set()
+    assert bench.wait(LONG)
+    assert words_of(bench.page) == before.replace(">ready<", ">stopped<")
+    assert views.stop.disabled
+
+
+def test_every_panel_shows_the_command_and_the_python_of_its_numbers(
+    known: Planted, planted_folder: Path
+) -> None:
+    setting = Setting(
+        source=known.source.name, target=known.target.name, layer=2, examples=6, selector="random"
+    )
+    opened = workbench(known.lens, str(planted_folder), setting=setting, model="m")
+    assert isinstance(opened, Workbench)
+    try:
+        assert opened.wait(LONG)
+        first = words_of(opened.page)
+        opened._views.ask_dev.click()
+        opened._views.ask_map.click()
+        assert opened.wait(LONG)
+        page = first + words_of(opened.page)
+        for show in CALLS:
+            told = (opened.setting, show, "m", str(planted_folder))
+            assert plain(command_of(*told)) in page, show
+            assert plain(python_of(*told)) in page, show
+        # one for each panel
+        assert words_of(opened.page).count("cast-command") == len(SHOWN)
+    finally:
+        opened.close()
 
 
 def test_another_target_brings_its_items_and_prompt(bench: Workbench, known: Planted) -> None:

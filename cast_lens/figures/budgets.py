@@ -124,18 +124,15 @@ def _stability_rows(stability: Stability) -> list[dict[str, Value]]:
     return rows
 
 
-def budget(points: Sequence[CurvePoint]) -> Exhibit:
+def budget(points: Sequence[CurvePoint]) -> Exhibit | None:
     """Accuracy against N for the run's selector and for random choices, a panel a pair.
 
     Args:
-        points: of a run (`load_curves`); those of kind `examples` are drawn.
-
-    Raises:
-        ValueError: when there is none of that kind.
+        points: of a run (`load_curves`); those of kind `examples` are drawn, None without them.
     """
     curves = _by_selector(points)
     if not curves:
-        raise ValueError("no point of kind 'examples'")
+        return None
     pairs = sorted({pair for pair, _ in curves})
     across = min(ACROSS, len(pairs))
     down = -(-len(pairs) // across)

@@ -11,6 +11,7 @@ from cast_lens.experiment.claims import claim_cards
 from cast_lens.experiment.outcomes import Outcomes, outcomes_of
 from cast_lens.experiment.record import CastResult
 from cast_lens.figures.arms import accuracy, gains
+from cast_lens.figures.budgets import budget
 from cast_lens.figures.claims import claim_exhibits
 from cast_lens.figures.cosines import cosines
 from cast_lens.figures.costs import costs
@@ -37,6 +38,7 @@ def exhibits_of(found: Outcomes, cards: Sequence[ClaimCard]) -> tuple[Exhibit, .
         gains(result),
         *(accuracy(result, target) for target in targets),
         *claim_exhibits(cards, found),
+        budget(found.curves),
         *_site_maps(result),
         *(labels(result, target) for target in targets),
         cosines(result),

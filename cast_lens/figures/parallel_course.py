@@ -14,6 +14,7 @@ from cast_lens.analysis.cosines.records import (
     WHITENED,
     CosineMatrices,
     beyond,
+    without,
 )
 from cast_lens.diagnosis.parallel import IRRELEVANT, SHUFFLED
 from cast_lens.diagnosis.parallel_words import examples_of, found, more_than
@@ -29,6 +30,7 @@ LINES = {
     (beyond(IRRELEVANT), RAW): ("own minus random words", INK, "square", "solid", 2),
     (PLAIN, WHITENED): ("whitened", COLOURS[2], "triangle-down-open", "dash", 2),
     (PLAIN, CENTRED): ("mean over tasks subtracted", COLOURS[4], "x", "dot", 2),
+    (PLAIN, without(10)): ("without ten coordinates", COLOURS[5], "hexagon-open", "longdash", 2),
 }
 
 
@@ -66,8 +68,8 @@ def parallel_course(blocks: Sequence[CosineMatrices], model: str) -> Exhibit:
         "random words of the same length and from permuted labels; grey, the cosines of random "
         "directions with the covariance of the states, of either sign; dotted, the most that "
         "vectors of this reliability could show. Right: own minus random-word states of the same "
-        "example; whitened by the covariance of single differences; the mean over tasks "
-        "subtracted, whose mean cosine is near the dotted line whatever the vectors are. Pairs "
+        "example; whitened by the covariance of single differences; without the ten coordinates "
+        "that carry most of the raw cosine; the mean over tasks subtracted, whose mean cosine is near the dotted line whatever the vectors are. Pairs "
         f"above random words (exchange test, Holm): {_above(blocks)}.",
         f"Lines of mean cosine against block. {title}.",
         _course_rows(blocks),

@@ -17,7 +17,7 @@ from cast_lens.analysis.cosines.records import (
     Cosines,
 )
 from cast_lens.diagnosis.parallel import IRRELEVANT
-from cast_lens.diagnosis.parallel_words import examples_of, found, middle_of
+from cast_lens.diagnosis.parallel_words import examples_of, found
 from cast_lens.figures.exhibit import Exhibit, Value
 from cast_lens.figures.parallel_course import parallel_course
 from cast_lens.figures.style import plain, styled
@@ -43,9 +43,9 @@ LONGEST_NAME = 22  # characters
 
 
 def parallel_exhibits(blocks: Sequence[CosineMatrices], model: str) -> tuple[Exhibit, ...]:
-    """The matrices of the middle block, and, where there are several blocks, the course."""
-    exhibits = (parallel_matrices(middle_of(blocks), model),)
-    return (*exhibits, parallel_course(blocks, model)) if len(blocks) > 1 else exhibits
+    """The matrices of every block, and, where there are several blocks, the course before them."""
+    course = (parallel_course(blocks, model),) if len(blocks) > 1 else ()
+    return (*course, *(parallel_matrices(block, model) for block in blocks))
 
 
 def parallel_matrices(block: CosineMatrices, model: str) -> Exhibit:
@@ -100,7 +100,7 @@ def parallel_matrices(block: CosineMatrices, model: str) -> Exhibit:
     figure.update_layout(margin_r=90, margin_t=figure.layout.margin.t + 24)
     figure.update_yaxes(ticklabelstandoff=6)
     return Exhibit(
-        "parallel_matrices",
+        f"parallel_matrices_block_{block.layer}",
         figure,
         f"Cosine of the mean differences of every two tasks after block {block.layer} of "
         f"{plain(model)}; n = {examples_of(block)} examples a task. "

@@ -149,7 +149,7 @@ def several(tasks: int) -> list[CosineMatrices]:
 
 @pytest.fixture(scope="module")
 def nine() -> tuple[Exhibit, Exhibit]:
-    matrices, course = parallel_exhibits(several(9), "a <model>")
+    course, matrices, _ = parallel_exhibits(several(9), "a <model>")
     return matrices, course
 
 
@@ -181,6 +181,7 @@ def test_rows_hold_what_is_drawn(nine: tuple[Exhibit, Exhibit]) -> None:
     rows = [r for r in course.rows if (r["whose"], r["kind"]) == (IRRELEVANT, RAW)]
     assert list(line.x) == [r["block"] for r in rows] == [3, 8]
     assert list(line.y) == [r["mean_cosine"] for r in rows]
+    assert "without ten coordinates" in [t.name for t in course.figure.data]
 
 
 def test_titles_tell_the_finding_and_names_are_not_obeyed(nine: tuple[Exhibit, Exhibit]) -> None:
@@ -225,7 +226,8 @@ def test_the_command_prints_a_row_a_block_and_the_finding(
     assert [line.split()[0] for line in lines if line.strip()[:2] in {"0 ", "2 "}] == ["0", "2"]
     assert any(line.startswith("After block 0 the difference vectors") for line in lines)
     assert "no Chrome: images left out" in lines
-    assert written == ["figures/parallel_matrices", "figures/parallel_course"]
+    stems = ["parallel_course", "parallel_matrices_block_0", "parallel_matrices_block_2"]
+    assert written == [f"figures/{stem}" for stem in stems]
 
 
 def test_as_json_the_record_and_its_words_come_back(words: list[str]) -> None:

@@ -59,7 +59,9 @@ def folder(known: Planted, tmp_path_factory: pytest.TempPathFactory) -> Path:
             "layers": [LAYER, LAYER + 1],
             "strengths": [0.5, 1.0],
             "random_directions": 2,
-            "curves": ["layers", "shots"],
+            "curves": ["layers", "examples", "shots"],
+            "curve_examples": [1, 4],
+            "curve_seeds": 2,
             "curve_shots": [1, 2],
         }
     )
@@ -202,7 +204,7 @@ def test_the_figures_of_a_run_put_controls_beside_the_method(
     folder: Path, exhibits: tuple[Exhibit, ...]
 ) -> None:
     found = {one.stem: one for one in exhibits}
-    assert {"gains", "claims", "cosines", "costs", "curve_layers", "curve_shots"} <= set(found)
+    assert {"gains", "claims", "cosines", "costs", "curve_layers", "curve_shots", "budget"} <= set(found)
     arms = {row["arm"] for row in found["gains"].rows}
     assert arms == {"cast", "random_direction", "irrelevant_demos", "shuffled_labels"}
     result = load_run(folder)

@@ -1,66 +1,80 @@
 """Draw the gallery of the README on the default model: `make figures`.
 
-It takes the tour (kept in runs/tour, gone on with where it was stopped) and some minutes of
-reading. Each PNG is copied beside this file, with what it rests on in provenance.json.
+It takes the tour and a run over numbers of examples (kept in runs/, gone on with where they were
+stopped) and some minutes of reading. Each PNG is put beside this file, all of them with their
+captions in README.md, and what they rest on in provenance.json.
 """
 
 from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from cast_lens import (
+    CastConfig,
     Injection,
     Lens,
+    contrast,
+    diagnose,
+    dose_curve,
     draw_demonstrations,
     few_shot,
     load_lens,
+    logit_lens,
+    made_of,
     make_config,
+    map_blocks,
+    map_states,
+    mean_readout,
     mean_vector,
+    parallel_tasks,
     placebo,
+    random_weights,
     read_config,
+    read_labelled,
     read_residual,
+    readout,
+    run_exhibits,
     sample_examples,
+    vector_stability,
+    write_bundles,
     zero_shot,
 )
-from cast_lens.diagnosis.diagnose import diagnose
-from cast_lens.diagnosis.dose import dose_curve
-from cast_lens.diagnosis.geometry import map_blocks, map_states, read_labelled
 from cast_lens.diagnosis.grids import cka_grid
-from cast_lens.diagnosis.made_of import made_of
-from cast_lens.diagnosis.parallel import parallel_tasks
 from cast_lens.diagnosis.probes import probe_rows, read_rows
-from cast_lens.diagnosis.readout import readout
 from cast_lens.experiment.grid import finish_run
-from cast_lens.experiment.machine import versions
 from cast_lens.experiment.presets import preset_file
-from cast_lens.figures.bundle import write_bundles
+from cast_lens.experiment.machine import versions
+from cast_lens.experiment.store import load_curves
+from cast_lens.figures.budgets import examples_curve
 from cast_lens.figures.diagnosis import diagnosis_page
 from cast_lens.figures.exhibit import Exhibit
 from cast_lens.figures.geometry import moving_map, state_map
 from cast_lens.figures.grids import similarity_map
 from cast_lens.figures.mixture import mixture_bars
-from cast_lens.figures.of_run import run_exhibits
 from cast_lens.figures.parallel_course import parallel_course
 from cast_lens.figures.parallelism import parallel_matrices
 from cast_lens.figures.probing import probe_curve
-from cast_lens.figures.readout import readout_map
+from cast_lens.figures.readout import direction_tokens, mean_readout_curves, readout_map
+from cast_lens.figures.style import headings
 from cast_lens.figures.sweeps import dose_figure
-from cast_lens.model.random_weights import random_weights
 from cast_lens.tasks.find import find_tasks
 
-RUN, PAGES, HERE = Path("runs/tour"), Path("runs/gallery"), Path(__file__).parent
+RUNS, HERE = Path("runs"), Path(__file__).parent
 WORDS = ["present_past", "singular_plural", "country_capital", "en_fr"]
-OF_RUN = {"gains", "search_1_present_past_from_1"}
+OF_TOUR = {"gains", "accuracy_1_present_past", "search_1_present_past_from_1", "costs"}
+SITE = 22  # the block that dev chooses for present_past
+PNG_SCALE = 1.0  # a page shows them small
 
 
-def of_the_run() -> Iterator[Exhibit]:
+def of_the_tour() -> Iterator[Exhibit]:
     """Of what the tour allows to draw: gains beside their placebos, and one search that works."""
-    finish_run(read_config(preset_file("tour"), {}), RUN)
-    yield from (exhibit for exhibit in run_exhibits(RUN) if exhibit.stem in OF_RUN)
+    finish_run(read_config(preset_file("tour"), {}), RUNS / "tour")
+    yield from (exhibit for exhibit in run_exhibits(RUNS / "tour") if exhibit.stem in OF_TOUR)
 
 
 def of_blocks(lens: Lens) -> Iterator[Exhibit]:
@@ -73,7 +87,8 @@ def of_blocks(lens: Lens) -> Iterator[Exhibit]:
     many = make_config({**base, "sources": WORDS})
     found = parallel_tasks(lens, many)
     yield parallel_course(found.blocks, lens.name)
-    yield parallel_matrices(found.blocks[len(found.blocks) // 2], lens.name)
+    middle = len(found.blocks) // 2
+    yield replace(parallel_matrices(found.blocks[middle], lens.name), stem="parallel_matrices")
     yield mixture_bars(made_of(lens, find_tasks("bundled", ["present_past"])[0], many))
     tasks = find_tasks("bundled", WORDS)
     trained = read_rows(lens, tasks, many)
@@ -93,26 +108,58 @@ def of_geometry(lens: Lens) -> Iterator[Exhibit]:
 
 
 def of_steering(lens: Lens) -> Iterator[Exhibit]:
-    """One vector: what it makes the model say, and how much of it is too much."""
+    """One vector: what it makes the model say, how much is too much, how many examples it takes."""
     (task,) = find_tasks("bundled", ["present_past"])
-    chosen = sample_examples(task.train, 24, seed=0)
+    chosen = sample_examples(task.train, 64, seed=0)
     shots = [few_shot(task, q, draw_demonstrations(chosen, q, 4, seed=0)) for q in chosen]
-    zero = [zero_shot(task, q) for q in chosen]
-    v = mean_vector(read_residual(lens, shots), read_residual(lens, zero), layer=22)
-    item = task.test[0]
-    variants = {"plain": None, "steered": Injection(v), "placebo": Injection(placebo(v, seed=0))}
-    yield readout_map(readout(lens, zero_shot(task, item), item.label, variants))
-    strengths = [0, 0.25, 0.5, 0.75, 1, 1.5, 2, 3, 4]
-    yield dose_figure(dose_curve(lens, task, v, strengths, items=task.test[:40]))
+    few = read_residual(lens, shots, layers=[SITE])
+    zero = read_residual(lens, [zero_shot(task, q) for q in chosen], layers=[SITE])
+    v = mean_vector(few, zero, layer=SITE)
+    other = placebo(v, seed=0)
+    variants = {"plain": None, "steered": Injection(v), "placebo": Injection(other)}
+    items = task.test[:40]
+    asked, right = [zero_shot(task, item) for item in items], [item.label for item in items]
+    yield readout_map(readout(lens, asked[0], right[0], variants))
+    means = {name: mean_readout(lens, asked, right, one) for name, one in variants.items()}
+    yield mean_readout_curves(means)
+    yield direction_tokens(logit_lens(lens, v), logit_lens(lens, other))
+    yield dose_figure(dose_curve(lens, task, v, [0, 0.25, 0.5, 1, 1.5, 2, 3, 4], items=items))
+    (stable,) = vector_stability(contrast(few, zero), [1, 2, 4, 8, 16, 32])
+    finish_run(of_examples(), RUNS / "examples")
+    yield examples_curve(load_curves(RUNS / "examples"), stable)
+    yield from (one for one in run_exhibits(RUNS / "examples") if one.stem == "budget")
+
+
+def of_examples() -> CastConfig:
+    """A run that varies the number of examples, and little else."""
+    names: dict[str, Any] = {"sources": ["present_past"], "targets": ["present_past"]}
+    search = {"layers": [SITE], "strengths": [1, 2], "dev_items": 12, "test_items": 40}
+    arms = {"arms": ["zero_shot", "cast", "random_direction"], "random_directions": 1}
+    curve = {"curves": ["examples"], "curve_examples": [1, 2, 4, 8, 16, 32, 64], "curve_seeds": 3}
+    return make_config(names | search | arms | curve)
+
+
+def index(exhibits: Sequence[Exhibit]) -> str:
+    """All figures with their captions, as Markdown."""
+    parts = [
+        "# Gallery\n\nDrawn by `make figures` on SmolLM2-135M-Instruct; see provenance.json.\n"
+    ]
+    for one in exhibits:
+        title, below = headings(one.figure)
+        said = f"{below}. {one.caption}".lstrip(". ")
+        parts.append(f"## {title}\n\n![{one.alt}]({one.stem}.png)\n\n{said}\n")
+    return "\n".join(parts)
 
 
 def main() -> None:
     """Draw everything, copy the images, say what they rest on."""
     lens = load_lens("smollm2-135m")
-    exhibits = [*of_blocks(lens), *of_geometry(lens), *of_steering(lens), *of_the_run()]
-    write_bundles(exhibits, PAGES)
+    parts = (of_the_tour(), of_blocks(lens), of_geometry(lens), of_steering(lens))
+    exhibits = [one for part in parts for one in part]
+    write_bundles(exhibits, RUNS / "gallery", png_scale=PNG_SCALE)
     for exhibit in exhibits:
-        shutil.copy(PAGES / f"{exhibit.stem}.png", HERE)
+        shutil.copy(RUNS / "gallery" / f"{exhibit.stem}.png", HERE)
+    (HERE / "README.md").write_text(index(exhibits), encoding="utf-8")
     provenance = {
         "command": "make figures",
         "model": lens.name,

@@ -48,16 +48,23 @@ figure > div {{ min-width: 36rem; }}
 <h1>{title}</h1>
 <p>{subtitle}</p>
 <figure>
-<div id="{stem}" role="img" aria-label="{alt}"></div>
+<div id="{stem}" role="group" aria-label="{alt}"></div>
 <figcaption>{caption}</figcaption>
 </figure>
-<script>Plotly.newPlot("{stem}", {spec});</script>
+<script>
+Plotly.newPlot("{stem}", {spec}).then((plot) => {{
+  // its words are in the alt text: a voice would read every tick
+  plot.querySelectorAll(".main-svg").forEach((svg) => svg.setAttribute("aria-hidden", "true"));
+}});
+</script>
 </body>
 </html>
 """
 
 
-def write_bundles(exhibits: Sequence[Exhibit], folder: Path) -> tuple[str, ...]:
+def write_bundles(
+    exhibits: Sequence[Exhibit], folder: Path, *, png_scale: float = 2
+) -> tuple[str, ...]:
     """Write exhibits to a folder, for each STEM.html, .png, .svg, .csv and .txt.
 
     The pages share one plotly.js beside them and need no network. The CSV file holds what is
@@ -67,6 +74,7 @@ def write_bundles(exhibits: Sequence[Exhibit], folder: Path) -> tuple[str, ...]:
     Args:
         exhibits: of different stems.
         folder: is made; files of the same names are replaced, each whole or not at all.
+        png_scale: pixels of a PNG for each of the figure's.
 
     Returns:
         What could not be written, one line each: without Chrome, the images.
@@ -86,7 +94,7 @@ def write_bundles(exhibits: Sequence[Exhibit], folder: Path) -> tuple[str, ...]:
             write_text(folder / f"{one.stem}.html", _page(one))
             write_text(folder / f"{one.stem}.csv", csv_of(one))
             write_text(folder / f"{one.stem}.txt", _words(one))
-        return tuple(_write_images(exhibits, folder))
+        return tuple(_write_images(exhibits, folder, png_scale))
     except OSError as error:
         raise FigureError(f"{folder}: cannot be written ({error.strerror or error}).") from error
 
@@ -148,13 +156,13 @@ def _words(exhibit: Exhibit) -> str:
     return "\n\n".join(visible(part) for part in parts if part) + "\n"
 
 
-def _write_images(exhibits: Sequence[Exhibit], folder: Path) -> Iterator[str]:
+def _write_images(exhibits: Sequence[Exhibit], folder: Path, png_scale: float) -> Iterator[str]:
     """Draw all images in one Chrome; yields what could not be drawn."""
     from kaleido.errors import ChromeNotFoundError
 
     with TemporaryDirectory() as place:
         try:
-            failed = _draw(exhibits, Path(place))
+            failed = _draw(exhibits, Path(place), png_scale)
         except ChromeNotFoundError:
             yield NO_CHROME
             return
@@ -168,7 +176,7 @@ def _write_images(exhibits: Sequence[Exhibit], folder: Path) -> Iterator[str]:
                     temporary.write_bytes(_settled(drawn.read_bytes(), kind))
 
 
-def _draw(exhibits: Sequence[Exhibit], place: Path) -> str:
+def _draw(exhibits: Sequence[Exhibit], place: Path, png_scale: float) -> str:
     """Draw into a folder; returns the first line of the first thing that went wrong."""
     from kaleido import write_fig_from_object_sync
 
@@ -180,7 +188,7 @@ def _draw(exhibits: Sequence[Exhibit], place: Path) -> str:
                 "format": kind,
                 "width": one.figure.layout.width or WIDTH,
                 "height": one.figure.layout.height or HEIGHT,
-                "scale": 2 if kind == "png" else 1,
+                "scale": png_scale if kind == "png" else 1,
             },
         }
         for one in exhibits

@@ -12,7 +12,7 @@ from plotly.subplots import make_subplots
 from cast_lens.experiment.config import ARMS, Arm
 from cast_lens.experiment.record import ArmCost, CastResult
 from cast_lens.figures.exhibit import Exhibit
-from cast_lens.figures.style import ACCENT, INK, plain, styled
+from cast_lens.figures.style import COLOURS, INK, plain, styled
 
 ROW, PANEL_NAME = 30, 24  # pixels
 GIGA = 1e9
@@ -46,9 +46,9 @@ def costs(result: CastResult) -> Exhibit:
         "costs",
         figure,
         "Floating-point operations, counted from the model's size and each prompt's tokens, means "
-        f"over {len(result.config.targets)} targets and all sources; nothing is sampled, so there "
-        "is no interval. Prompts are counted in full, each for itself; writing the answer is left "
-        "out. Controls cost what the method costs.",
+        "over targets and sources; nothing is sampled, so there is no interval. Prompts are "
+        "counted in full, each for itself; writing the answer is left out. Controls cost what the "
+        "method costs.",
         "Bars. " + "; ".join(map(_told, means)) + ".",
         [asdict(one) for one in means],
     )
@@ -74,7 +74,7 @@ def _add_bars(
         x=list(values),
         y=[one.arm for one in means],
         orientation="h",
-        marker={"color": (INK, ACCENT)[col - 1]},
+        marker={"color": (INK, COLOURS[2])[col - 1]},
         text=texts,
         textposition="outside",
         cliponaxis=False,

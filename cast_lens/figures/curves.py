@@ -25,6 +25,7 @@ LEVELS = {
     "random_direction": ("random directions", ACCENT, "longdash"),
 }
 TICKS = 24  # more would overlap
+HUES = tuple(colour for colour in COLOURS if colour != ACCENT)  # the placebo's is its own
 MARKS = ("circle", "square", "diamond", "triangle-up", "x", "cross")
 RANDOM = ", chosen by random"
 Lines = Mapping[str, Mapping[int, Estimate]]
@@ -68,7 +69,7 @@ def curve(found: Outcomes, kind: CurveKind) -> Exhibit:
 
 def _add_line(figure: go.Figure, name: str, points: Mapping[int, Estimate], at: int) -> None:
     xs = sorted(points)
-    colour = COLOURS[at % len(COLOURS)]
+    colour = HUES[at % len(HUES)]
     band = [*(points[x].high for x in xs), *(points[x].low for x in reversed(xs))]
     shade: dict[str, Any] = {"fill": "toself", "fillcolor": colour, "opacity": 0.15}
     figure.add_scatter(

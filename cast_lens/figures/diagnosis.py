@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from cast_lens.analysis.estimates import Estimate
+from cast_lens.analysis.written import difference
 from cast_lens.diagnosis.diagnosed import DiagnosedBlock, Diagnosis
 from cast_lens.figures.bands import Line, Place, add_band
 from cast_lens.figures.exhibit import Exhibit, Value
@@ -58,7 +59,7 @@ def diagnosis_page(found: Diagnosis) -> Exhibit:
     figure.update_annotations(font={"size": 13}, yshift=20)
     best, arrow = found.best, f"{plain(found.source)} → {plain(found.target)}"
     title = (
-        f"{arrow}: {best.gain.value:+.2f} at block {best.layer}, "
+        f"{arrow}: {difference(best.gain)} at block {best.layer}, "
         f"a random direction {best.placebo_gain.value:+.2f}"
     )
     styled(figure, title, f"{plain(found.model)}, {found.test_n} test items", height=TALL)

@@ -76,9 +76,9 @@ def _title(
     """How far zero-shot and the first steered arm lean to the label that zero-shot likes best."""
     zero = "zero_shot"
     liked = max(names, key=lambda label: share[zero, label])
-    told = [f"zero-shot chooses “{liked}” for {share[zero, liked]:.0%} of items"]
+    told = [f"zero-shot chooses “{liked}” for {100 * share[zero, liked]:.0f} % of items"]
     cast = next((arm for arm in arms if arm.startswith("cast ")), None)
     if cast:
-        told.append(f"{cast} for {share[cast, liked]:.0%}")
-    told.append(f"it is right for {share[RIGHT, liked]:.0%}")
+        told.append(f"{cast} for {100 * share[cast, liked]:.0f} %")
+    told.append(f"it is right for {100 * share[RIGHT, liked]:.0f} %")
     return plain(f"{target}: {', '.join(told)}")

@@ -69,8 +69,9 @@ def parallel_course(blocks: Sequence[CosineMatrices], model: str) -> Exhibit:
         "directions with the covariance of the states, of either sign; dotted, the most that "
         "vectors of this reliability could show. Right: own minus random-word states of the same "
         "example; whitened by the covariance of single differences; without the ten coordinates "
-        "that carry most of the raw cosine; the mean over tasks subtracted, whose mean cosine is near the dotted line whatever the vectors are. Pairs "
-        f"above random words (exchange test, Holm): {_above(blocks)}.",
+        "that carry most of the raw cosine; the mean over tasks subtracted, whose mean cosine is "
+        "near the dotted line whatever the vectors are. Pairs above random words (exchange test, "
+        f"Holm): {_above(blocks)}.",
         f"Lines of mean cosine against block. {title}.",
         _course_rows(blocks),
     )

@@ -62,10 +62,10 @@ def site_map(cast: ArmResult, placebo: ArmResult | None = None) -> Exhibit:
     figure.update_xaxes(title="strength", type="category", showgrid=False)
     figure.update_yaxes(type="category", showgrid=False)
     figure.update_yaxes(title="block", row=1, col=1)
-    title, subtitle = _best_cell(cast, placebo), f"{_source(cast)} → {plain(cast.target)}"
+    title, dev_n = _best_cell(cast, placebo), cast.sites[0].dev_n
+    subtitle = f"{_source(cast)} → {plain(cast.target)}; {dev_n} dev items"
     styled(figure, title, subtitle, height=max(420, 220 + CELL * len(layers)))
     room_for_panels(figure)
-    dev_n = cast.sites[0].dev_n
     return Exhibit(
         stem=stem_of("site_map", cast.target, cast.source or ""),
         figure=figure,

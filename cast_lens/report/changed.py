@@ -33,22 +33,27 @@ def changed_of(folder: Path, result: CastResult) -> ChangedItems:
         return ChangedItems(("cast changed no item.",), ())
     beside = changed_items(folder, PLACEBO) if PLACEBO in arms else ()
     pairs = list(dict.fromkeys((item.target, item.source) for item in items))
-    lines = tuple(_line(items, beside, pair, PLACEBO in arms) for pair in pairs)
+    lines = tuple(_line(items, beside, pair, _draws(result, pair)) for pair in pairs)
     return ChangedItems(lines, tuple(_tables(items, pairs)))
+
+
+def _draws(result: CastResult, pair: tuple[str, str | None]) -> int:
+    """How many random directions were scored, also those that changed nothing."""
+    own = [one for one in result.results if (one.target, one.source) == pair]
+    return sum(len(one.sites) for one in own if one.arm == PLACEBO)
 
 
 def _line(
     items: Sequence[Changed],
     beside: Sequence[Changed],
     pair: tuple[str, str | None],
-    placebo: bool,
+    draws: int,
 ) -> str:
     target, source = pair
     helped, harmed = _counts(items, pair)
     said = f"{target} from {source}: cast helped {helped} and harmed {harmed} items"
-    if not placebo:
+    if not draws:
         return f"{said}; no random directions were run."
-    draws = len({one.draw for one in beside if (one.target, one.source) == pair}) or 1
     better, worse = _counts(beside, pair)
     mean = " a draw" if draws > 1 else ""
     return (

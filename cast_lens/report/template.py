@@ -87,7 +87,7 @@ FIGURES = """
 <h3 id="t-{{ f.stem }}">{{ f.title }}</h3>
 <p class="quiet">{{ f.subtitle }}</p>
 <div class="wide" role="region" aria-label="Figure: {{ f.title }}" tabindex="0">
-<div class="plot" id="plot-{{ f.stem }}" data-spec="spec-{{ f.stem }}" role="img" \
+<div class="plot" id="plot-{{ f.stem }}" data-spec="spec-{{ f.stem }}" role="group" \
 aria-label="{{ f.alt }}"></div>
 </div>
 <script type="application/json" id="spec-{{ f.stem }}">{{ f.spec }}</script>
@@ -139,7 +139,8 @@ REST = """
 
 TEMPLATE = MACROS + HEAD + FOUND + FIGURES + REST
 
-# one figure after the other, so that the page can be scrolled meanwhile; narrow ones for paper
+# one figure after the other, so that the page can be scrolled meanwhile; on paper all are as wide
+# as the style sheet's zoom expects, and what was folded away there is no way to open
 DRAW = """
 "use strict";
 const plots = [...document.querySelectorAll("[data-spec]")];
@@ -147,10 +148,20 @@ function draw(rest) {
   if (!rest.length) { document.body.dataset.drawn = plots.length; return; }
   const [plot, ...others] = rest;
   const spec = JSON.parse(document.getElementById(plot.dataset.spec).textContent);
-  Plotly.newPlot(plot, spec).then(() => setTimeout(draw, 0, others));
+  Plotly.newPlot(plot, spec).then(() => {
+    // its words are in the alt text: a voice would read every tick
+    plot.querySelectorAll(".main-svg").forEach((svg) => svg.setAttribute("aria-hidden", "true"));
+    setTimeout(draw, 0, others);
+  });
 }
 draw(plots);
-const widen = (width) => plots.forEach((plot) => plot.data && Plotly.relayout(plot, { width }));
-addEventListener("beforeprint", () => widen(680));
-addEventListener("afterprint", () => widen(null));
+const widen = (width) => plots.forEach((plot) => {
+  plot.style.width = width; // a print resizes plots to their boxes
+  if (plot.data) Plotly.Plots.resize(plot);
+});
+addEventListener("beforeprint", () => {
+  document.querySelectorAll("details").forEach((folded) => { folded.open = true; });
+  widen("900px");
+});
+addEventListener("afterprint", () => widen(""));
 """

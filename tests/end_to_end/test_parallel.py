@@ -24,6 +24,7 @@ from cast_lens.errors import ConfigError, ModelError
 from cast_lens.experiment.config import CastConfig, make_config
 from cast_lens.figures.exhibit import Exhibit
 from cast_lens.figures.parallelism import parallel_exhibits
+from cast_lens.figures.style import headings
 from cast_lens.model.planted import LAYER, Planted
 from cast_lens.prompts.demonstrations import draw_demonstrations, sample_examples
 from cast_lens.prompts.prompt import few_shot, zero_shot
@@ -185,8 +186,8 @@ def test_rows_hold_what_is_drawn(nine: tuple[Exhibit, Exhibit]) -> None:
 
 
 def test_titles_tell_the_finding_and_names_are_not_obeyed(nine: tuple[Exhibit, Exhibit]) -> None:
-    assert "random words before the query give" in nine[0].figure.layout.title.text
-    assert "above those of random words at 2 of 2 blocks" in nine[1].figure.layout.title.text
+    assert "random words before the query give" in headings(nine[0].figure)[0]
+    assert "above those of random words at 2 of 2 blocks" in headings(nine[1].figure)[0]
     for exhibit in nine:
         assert "<model>" not in exhibit.figure.to_json()
         assert "<b>1</b>" not in exhibit.figure.to_json()

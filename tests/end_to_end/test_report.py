@@ -55,6 +55,7 @@ def folder(known: Planted, tmp_path_factory: pytest.TempPathFactory) -> Path:
             "sources": [known.source.name, known.target.name],
             "targets": [known.target.name],
             "examples": 20,
+            "test_items": 10,
             "selector": "random",
             "layers": [LAYER, LAYER + 1],
             "strengths": [0.5, 1.0],
@@ -122,7 +123,7 @@ def test_items_are_shown_word_for_word_and_obeyed_in_nothing(
     folder: Path, page: Page, text: str
 ) -> None:
     items = changed_items(folder, "cast")
-    assert len(items) == 40
+    assert len(items) == 20
     for item in items:
         assert EVIL in item.input
         assert visible(item.input) in page.text
@@ -157,7 +158,7 @@ def test_the_page_can_be_walked_by_keyboard_and_heard(page: Page) -> None:
     assert [id_ for id_, _ in SECTIONS] == jumps[1:]
     assert set(jumps) <= set(ids)
     assert all(attrs["aria-labelledby"] in ids for attrs in page.all("section", "figure"))
-    assert all(a.get("aria-label") for _, a in page.tags if a.get("role") in {"img", "region"})
+    assert all(a.get("aria-label") for _, a in page.tags if a.get("role") in {"group", "region"})
     scrolled = [attrs for _, attrs in page.tags if attrs.get("class") == "wide"]
     assert all(attrs["tabindex"] == "0" for attrs in scrolled)
     assert page.all("html")[0]["lang"] == "en"
@@ -185,8 +186,10 @@ def test_the_page_says_what_the_run_found(folder: Path, page: Page, known: Plant
     for one in result.results:
         acc = one.metrics["acc,none"]
         assert f"{acc.value:.2f} [{acc.low:.2f}, {acc.high:.2f}]" in page.text
-    steered = f"{known.target.name} from {known.source.name}: cast helped 20 and harmed 0 items"
-    assert f"{steered}; random directions" in page.text
+    steered = f"{known.target.name} from {known.source.name}: cast helped 10 and harmed 0 items"
+    # one of its two random directions helps all ten items, the other none
+    beside = "random directions of the same norm helped 5 and harmed 0 a draw"
+    assert f"{steered}; {beside}" in page.text
     manifest = json.loads((folder / "manifest.json").read_text())
     assert manifest["identity"]["model_fingerprint"] in page.text
     assert "cast-lens run --config config.toml" in page.text
@@ -197,14 +200,16 @@ def test_long_lists_are_cut_and_say_so(folder: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(changed, "LISTED", 3)
     tables = changed.changed_of(folder, load_run(folder)).tables
     assert [len(table.rows) for table in tables] == [3, 3]
-    assert all("20 items helped, the first 3 listed" in table.caption for table in tables)
+    assert all("10 items helped, the first 3 listed" in table.caption for table in tables)
 
 
 def test_the_figures_of_a_run_put_controls_beside_the_method(
     folder: Path, exhibits: tuple[Exhibit, ...]
 ) -> None:
     found = {one.stem: one for one in exhibits}
-    assert {"gains", "claims", "cosines", "costs", "curve_layers", "curve_shots", "budget"} <= set(found)
+    assert {"gains", "claims", "cosines", "costs", "curve_layers", "curve_shots", "budget"} <= set(
+        found
+    )
     arms = {row["arm"] for row in found["gains"].rows}
     assert arms == {"cast", "random_direction", "irrelevant_demos", "shuffled_labels"}
     result = load_run(folder)

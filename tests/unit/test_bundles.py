@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
+import struct
 import xml.etree.ElementTree as ET
 from html.parser import HTMLParser
 from pathlib import Path
@@ -94,13 +95,14 @@ def test_the_same_exhibits_are_the_same_bytes(tmp_path: Path) -> None:
 
 
 def test_images_are_drawn_in_one_chrome_and_are_the_same_bytes_twice(tmp_path: Path) -> None:
-    notes = [write_bundles([exhibit()], tmp_path / folder) for folder in ("a", "b")]
+    notes = [write_bundles([exhibit()], tmp_path / to, png_scale=1.5) for to in ("a", "b")]
     if notes[0] == (NO_CHROME,):
         pytest.skip("no Chrome or Chromium is installed")
     assert notes == [(), ()]
     first, second = ((tmp_path / folder / "dots.png").read_bytes() for folder in ("a", "b"))
     assert first == second
     assert first.startswith(b"\x89PNG")
+    assert struct.unpack(">II", first[16:24]) == (1500, 960)
     first, second = ((tmp_path / folder / "dots.svg").read_bytes() for folder in ("a", "b"))
     assert first == second
     drawn = ET.fromstring(first)
@@ -112,7 +114,7 @@ def test_images_are_drawn_in_one_chrome_and_are_the_same_bytes_twice(tmp_path: P
 def test_one_figure_that_cannot_be_drawn_does_not_keep_the_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def some(exhibits: list[Exhibit], place: Path) -> str:
+    def some(exhibits: list[Exhibit], place: Path, _: float) -> str:
         for kind in ("png", "svg"):
             (place / f"{exhibits[0].stem}.{kind}").write_bytes(b"drawn")
         return "no WebGL"
@@ -177,7 +179,7 @@ def test_long_titles_break_into_lines_that_fit_and_push_the_plot_down() -> None:
     figures = [styled(go.Figure(), title, "n = 3") for title in ("word", "word " * 60)]
     lines = re.sub("</?b>", "", figures[1].layout.title.text).split("<br>")
     assert len(lines) > 2
-    assert max(map(len, lines)) <= 104
+    assert max(map(len, lines)) <= 86
     assert figures[1].layout.margin.t > figures[0].layout.margin.t
     assert headings(figures[1]) == (" ".join(["word"] * 60), "n = 3")
     evil = styled(go.Figure(), plain("a <b>x</b> & y"), plain("<script>"))

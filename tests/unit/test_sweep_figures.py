@@ -13,6 +13,7 @@ from cast_lens.experiment.curves import CurvePoint
 from cast_lens.experiment.record import ArmResult, Cell, Site
 from cast_lens.figures.budgets import budget, examples_curve
 from cast_lens.figures.exhibit import Exhibit
+from cast_lens.figures.style import headings
 from cast_lens.figures.sweeps import dose_figure, site_map
 
 LAYERS, STRENGTHS = (4, 9, 14), (0.5, 2.0)
@@ -55,7 +56,7 @@ RANDOM = _arm(
 
 
 def _words(drawn: Exhibit) -> str:
-    return drawn.figure.layout.title.text
+    return headings(drawn.figure)[0]
 
 
 def test_a_site_map_shows_every_cell_and_the_placebo_on_the_same_scale() -> None:

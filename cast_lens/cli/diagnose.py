@@ -28,12 +28,14 @@ EXAMPLES = (
 COLUMNS = (
     ">block",
     ">|h|",
+    ">|v|",
     ">dose",
     ">agree",
     ">d'",
     ">cosine",
     ">words",
     ">text",
+    ">shared",
     ">probe",
     ">select.",
     ">entropy",
@@ -45,12 +47,13 @@ COLUMNS = (
     ">placebo",
 )
 LEGEND = (
-    "|h|, dose: median length of the target's states; the vector's length over it. agree, d': "
-    "mean cosine between single differences; distance of few- and zero-shot states along the "
-    "vector, in deviations. cosine, words: of both tasks' vectors; of those made by random words. "
-    "text: share of the vector along what random words do. probe, select.: accuracy; minus a "
-    "control task's. entropy, p(right): logit lens at zero-shot, then few-shot prompts. at: "
-    "strength chosen on dev; * differs from zero-shot (Benjamini-Hochberg, 0.05)."
+    "|h|, |v|, dose: median length of the target's states; the vector's; one over the other. "
+    "agree, d': mean cosine between single differences; distance of few- and zero-shot states "
+    "along the vector, in deviations. cosine, words: of both tasks' vectors; of those made by "
+    "random words. text, shared: share of the vector along what random words do; along what the "
+    "other tasks do on average. probe, select.: accuracy; minus a control task's. entropy, "
+    "p(right): logit lens at zero-shot, then few-shot prompts. at: strength chosen on dev; "
+    "* differs from zero-shot (Benjamini-Hochberg, 0.05)."
 )
 
 
@@ -134,12 +137,14 @@ def _row(found: Diagnosis, block: DiagnosedBlock) -> list[str]:
     return [
         str(block.layer),
         f"{block.state_norm:.3g}",
+        f"{block.vector_norm:.3g}",
         f"{block.dose:.2f}",
         f"{block.agreement:.2f}",
         f"{block.separation:.1f}",
         _known(block.cosine),
         _known(block.text_cosine),
         f"{block.text:.2f}",
+        _known(block.shared),
         f"{block.probe.accuracy.value:.2f}",
         f"{block.probe.selectivity.value:+.2f}",
         f"{block.entropy.value:.1f}",

@@ -12,9 +12,8 @@ from cast_lens.diagnosis.made_of import LayerMixture
 from cast_lens.figures.exhibit import Exhibit
 from cast_lens.figures.style import COLOURS, INK, styled
 
-# from light to dark as stages come nearer to the task; patterns tell them apart in print
+# from light to dark as stages come nearer to the task, in grey too
 SHADES = ("#dfe4ea", COLOURS[3], COLOURS[2], COLOURS[0])
-PATTERNS = ("", "/", ".", "x")
 SEEN = 0.04  # shares below it have no room for their number
 BAR = 34  # pixels
 MEANING = {
@@ -73,7 +72,6 @@ def _draw(figure: go.Figure, layers: Sequence[LayerMixture], place: int, stage: 
         marker={
             "color": SHADES[place % len(SHADES)],
             "line": {"color": INK, "width": 1},
-            "pattern": {"shape": PATTERNS[place % len(PATTERNS)], "size": 7, "fgopacity": 0.45},
         },
         text=[_told(share) for share in shares],
         textposition="inside",

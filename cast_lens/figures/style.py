@@ -14,7 +14,7 @@ INK, FAINT, ACCENT = "#1b2a41", "#9aa5b1", "#c8553d"
 COLOURS = ("#1b2a41", "#c8553d", "#2a7f9e", "#e0a030", "#7fb069", "#b8a1d9")
 DASHES = ("solid", "dash", "dot", "dashdot")
 WIDTH, HEIGHT = 1000, 640  # pixels of an image, before scaling
-TITLE_LINE, SUBTITLE_LINE = 86, 118  # characters that fit the width in a wide fallback font
+TITLE_LINE, SUBTITLE_LINE = 92, 124  # characters that fit the width in a wide fallback font
 TOP, LINE, SUBTITLE = 46, 23, 17  # pixels: above the plot, and of each line of its title
 # control characters and those that turn the direction of what follows
 HIDDEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")

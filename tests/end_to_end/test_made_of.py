@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from cast_lens.diagnosis.made_of import LayerMixture, chain, made_of
@@ -87,5 +89,13 @@ def test_the_bars_draw_what_the_rows_say(found: tuple[LayerMixture, ...]) -> Non
     drawn = [(y, x) for bar in bars for y, x in zip(bar.y, bar.x, strict=True)]
     told = [(str(row["block"]), row["share"]) for row in exhibit.rows]
     assert sorted(drawn) == sorted(told)
-    assert len({bar.marker.pattern.shape for bar in bars}) == len(STAGES)
+    greys = [_grey(bar.marker.color) for bar in bars]
+    assert len(greys) == len(STAGES)
+    assert all(lighter - darker > 0.15 for lighter, darker in pairwise(greys))
     assert "n = 24" in exhibit.caption
+
+
+def _grey(colour: str) -> float:
+    """Luma of a colour, 0 to 1, as a printer without colours shows it (Rec. 601)."""
+    red, green, blue = (int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5))
+    return 0.299 * red + 0.587 * green + 0.114 * blue

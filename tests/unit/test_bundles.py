@@ -179,7 +179,7 @@ def test_long_titles_break_into_lines_that_fit_and_push_the_plot_down() -> None:
     figures = [styled(go.Figure(), title, "n = 3") for title in ("word", "word " * 60)]
     lines = re.sub("</?b>", "", figures[1].layout.title.text).split("<br>")
     assert len(lines) > 2
-    assert max(map(len, lines)) <= 86
+    assert max(map(len, lines)) <= 92
     assert figures[1].layout.margin.t > figures[0].layout.margin.t
     assert headings(figures[1]) == (" ".join(["word"] * 60), "n = 3")
     evil = styled(go.Figure(), plain("a <b>x</b> & y"), plain("<script>"))

@@ -1,7 +1,7 @@
 """Draw the gallery of the README on the default model: `make figures`.
 
-It takes the tour and a run over numbers of examples (kept in runs/, gone on with where they were
-stopped) and some minutes of reading. Each PNG is put beside this file, all of them with their
+It takes a small run (kept in runs/, gone on with where it was stopped) and some minutes of
+reading. Each PNG is put beside this file, all of them with their
 captions in README.md, and what they rest on in provenance.json.
 """
 
@@ -34,7 +34,6 @@ from cast_lens import (
     parallel_tasks,
     placebo,
     random_weights,
-    read_config,
     read_labelled,
     read_residual,
     readout,
@@ -47,7 +46,6 @@ from cast_lens import (
 from cast_lens.diagnosis.grids import cka_grid
 from cast_lens.diagnosis.probes import probe_rows, read_rows
 from cast_lens.experiment.grid import finish_run
-from cast_lens.experiment.presets import preset_file
 from cast_lens.experiment.machine import versions
 from cast_lens.experiment.store import load_curves
 from cast_lens.figures.budgets import examples_curve
@@ -64,17 +62,27 @@ from cast_lens.figures.style import headings
 from cast_lens.figures.sweeps import dose_figure
 from cast_lens.tasks.find import find_tasks
 
-RUNS, HERE = Path("runs"), Path(__file__).parent
-WORDS = ["present_past", "singular_plural", "country_capital", "en_fr"]
-OF_TOUR = {"gains", "accuracy_1_present_past", "search_1_present_past_from_1", "costs"}
+RUN, PAGES, HERE = Path("runs/gallery_run"), Path("runs/gallery"), Path(__file__).parent
+TASK = "present_past"
+WORDS = [TASK, "singular_plural", "country_capital", "en_fr"]
+OF_RUN = {"gains", "accuracy_1_present_past", "search_1_present_past_from_1", "costs", "budget"}
 SITE = 22  # the block that dev chooses for present_past
 PNG_SCALE = 1.0  # a page shows them small
 
 
-def of_the_tour() -> Iterator[Exhibit]:
-    """Of what the tour allows to draw: gains beside their placebos, and one search that works."""
-    finish_run(read_config(preset_file("tour"), {}), RUNS / "tour")
-    yield from (exhibit for exhibit in run_exhibits(RUNS / "tour") if exhibit.stem in OF_TOUR)
+def of_the_run() -> Iterator[Exhibit]:
+    """Of one run: gains beside their placebos, a search, costs, how many examples it takes."""
+    finish_run(run_settings(), RUN)
+    yield from (exhibit for exhibit in run_exhibits(RUN) if exhibit.stem in OF_RUN)
+
+
+def run_settings() -> CastConfig:
+    """One target with its own vector and with another task's; the number of examples varied."""
+    names: dict[str, Any] = {"sources": [TASK, "country_capital"], "targets": [TASK]}
+    arms = ["zero_shot", "icl_in_task", "cast", "few_only", "irrelevant_demos", "random_direction"]
+    sizes = {"examples": 32, "dev_items": 12, "test_items": 40, "max_new_tokens": 8}
+    curve = {"curves": ["examples"], "curve_examples": [1, 2, 4, 8, 16], "curve_seeds": 3}
+    return make_config(names | {"arms": arms, "strengths": [1, 2]} | sizes | curve)
 
 
 def of_blocks(lens: Lens) -> Iterator[Exhibit]:
@@ -89,7 +97,7 @@ def of_blocks(lens: Lens) -> Iterator[Exhibit]:
     yield parallel_course(found.blocks, lens.name)
     middle = len(found.blocks) // 2
     yield replace(parallel_matrices(found.blocks[middle], lens.name), stem="parallel_matrices")
-    yield mixture_bars(made_of(lens, find_tasks("bundled", ["present_past"])[0], many))
+    yield mixture_bars(made_of(lens, find_tasks("bundled", [TASK])[0], many))
     tasks = find_tasks("bundled", WORDS)
     trained = read_rows(lens, tasks, many)
     untrained = read_rows(random_weights(lens), tasks, many)
@@ -103,13 +111,13 @@ def of_geometry(lens: Lens) -> Iterator[Exhibit]:
     yield replace(state_map(states, map_states(states, 22, "umap"), 22), stem="map_umap")
     yield replace(state_map(states, map_states(states, 22, "pca", 3), 22), stem="map_pca_3d")
     yield replace(moving_map(states, map_blocks(states, "pca")), stem="map_moving")
-    own = [group for group in states.groups() if group.task == "present_past"]
+    own = [group for group in states.groups() if group.task == TASK]
     yield similarity_map(cka_grid(states, own, own))
 
 
 def of_steering(lens: Lens) -> Iterator[Exhibit]:
     """One vector: what it makes the model say, how much is too much, how many examples it takes."""
-    (task,) = find_tasks("bundled", ["present_past"])
+    (task,) = find_tasks("bundled", [TASK])
     chosen = sample_examples(task.train, 64, seed=0)
     shots = [few_shot(task, q, draw_demonstrations(chosen, q, 4, seed=0)) for q in chosen]
     few = read_residual(lens, shots, layers=[SITE])
@@ -125,18 +133,8 @@ def of_steering(lens: Lens) -> Iterator[Exhibit]:
     yield direction_tokens(logit_lens(lens, v), logit_lens(lens, other))
     yield dose_figure(dose_curve(lens, task, v, [0, 0.25, 0.5, 1, 1.5, 2, 3, 4], items=items))
     (stable,) = vector_stability(contrast(few, zero), [1, 2, 4, 8, 16, 32])
-    finish_run(of_examples(), RUNS / "examples")
-    yield examples_curve(load_curves(RUNS / "examples"), stable)
-    yield from (one for one in run_exhibits(RUNS / "examples") if one.stem == "budget")
-
-
-def of_examples() -> CastConfig:
-    """A run that varies the number of examples, and little else."""
-    names: dict[str, Any] = {"sources": ["present_past"], "targets": ["present_past"]}
-    search = {"layers": [SITE], "strengths": [1, 2], "dev_items": 12, "test_items": 40}
-    arms = {"arms": ["zero_shot", "cast", "random_direction"], "random_directions": 1}
-    curve = {"curves": ["examples"], "curve_examples": [1, 2, 4, 8, 16, 32, 64], "curve_seeds": 3}
-    return make_config(names | search | arms | curve)
+    points = [point for point in load_curves(RUN) if point.source == TASK]
+    yield examples_curve(points, stable)
 
 
 def index(exhibits: Sequence[Exhibit]) -> str:
@@ -154,11 +152,11 @@ def index(exhibits: Sequence[Exhibit]) -> str:
 def main() -> None:
     """Draw everything, copy the images, say what they rest on."""
     lens = load_lens("smollm2-135m")
-    parts = (of_the_tour(), of_blocks(lens), of_geometry(lens), of_steering(lens))
+    parts = (of_the_run(), of_blocks(lens), of_geometry(lens), of_steering(lens))
     exhibits = [one for part in parts for one in part]
-    write_bundles(exhibits, RUNS / "gallery", png_scale=PNG_SCALE)
+    write_bundles(exhibits, PAGES, png_scale=PNG_SCALE)
     for exhibit in exhibits:
-        shutil.copy(RUNS / "gallery" / f"{exhibit.stem}.png", HERE)
+        shutil.copy(PAGES / f"{exhibit.stem}.png", HERE)
     (HERE / "README.md").write_text(index(exhibits), encoding="utf-8")
     provenance = {
         "command": "make figures",

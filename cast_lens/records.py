@@ -35,6 +35,7 @@ class Tabular:
                 header=not single,
                 index=single,
                 border=0,
+                justify="left",
                 na_rep="",
                 float_format="{:.4g}".format,
                 # a dollar sign in a task's text is no formula

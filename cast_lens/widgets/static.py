@@ -56,10 +56,11 @@ def _drawn(curve: BlockCurve) -> str:
     for number, (arm, values) in enumerate(lines.items()):
         points = " ".join(f"{_x(at, flat):.1f},{_y(value):.1f}" for at, value in enumerate(values))
         colour, y = LINES[arm], EDGE + 16 * number
+        look = f'fill="none" stroke="{colour}" stroke-width="2" stroke-dasharray="{DASHES[arm]}"'
         parts.append(
-            f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="2" '
-            f'stroke-dasharray="{DASHES[arm]}"/>'
-            f'<text x="{WIDTH + 8}" y="{y}" fill="{colour}" font-size="12">{arm}</text>'
+            f'<polyline points="{points}" {look}/>'
+            f'<line x1="{WIDTH + 8}" x2="{WIDTH + 38}" y1="{y - 4}" y2="{y - 4}" {look}/>'
+            f'<text x="{WIDTH + 44}" y="{y}" font-size="12">{arm}</text>'
         )
     ticks = "".join(
         f'<text x="2" y="{_y(p):.1f}" font-size="11">{p:g}</text>' for p in (0.0, 0.5, 1.0)
@@ -68,8 +69,10 @@ def _drawn(curve: BlockCurve) -> str:
         for at in {0, flat // 2, flat - 1}
     )
     return (
-        f'<svg width="{WIDTH + 130}" height="{HEIGHT}" role="img" '
-        f'aria-label="probability against block">{ticks}{"".join(parts)}</svg>'
+        f'<svg width="{WIDTH + 160}" height="{HEIGHT + 16}" role="img" '
+        f'aria-label="probability against block">{ticks}{"".join(parts)}'
+        f'<text x="{WIDTH / 2}" y="{HEIGHT + 12}" font-size="12">block</text>'
+        f'<text x="2" y="{EDGE / 2 - 6}" font-size="12">probability</text></svg>'
     )
 
 
@@ -78,4 +81,4 @@ def _x(at: int, of: int) -> float:
 
 
 def _y(value: float) -> float:
-    return EDGE / 2 + (HEIGHT - 1.5 * EDGE) * (1 - value)
+    return EDGE + (HEIGHT - 2 * EDGE) * (1 - value)

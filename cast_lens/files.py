@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from cast_lens.interrupts import heed
+
+if sys.platform != "win32":
+    import fcntl
+
 CHUNK_BYTES = 1 << 20
+HALF = ".half"  # how names of temporary files end
 
 
 def sha256_of_file(path: Path) -> str:
@@ -32,17 +40,45 @@ def fingerprint(value: Any) -> str:
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; rename it into place only if the block succeeds."""
+    """Yield a temporary path beside `path`; rename it into place only if the block succeeds.
+
+    What a killed process left of writing the same path goes first.
+    """
+    heed()
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    os.close(handle)
+    for left in path.parent.glob(f".{glob.escape(path.name)}.*{HALF}"):
+        _remove_unless_held(left)
+    handle, name = tempfile.mkstemp(suffix=HALF, prefix=f".{path.name}.", dir=path.parent)
     temporary = Path(name)
     try:
-        yield temporary
-        temporary.chmod(0o644)
-        temporary.replace(path)
+        with _held(handle):
+            yield temporary
+            temporary.chmod(0o644)
+            temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def _held(handle: int) -> Iterator[None]:
+    """Keep others from removing an open file until the block, or its process, ends."""
+    if sys.platform == "win32":  # no open file can be renamed there
+        os.close(handle)
+        yield
+        return
+    try:
+        with suppress(OSError):  # a disk without locks
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _remove_unless_held(path: Path) -> None:
+    if sys.platform != "win32":
+        with suppress(OSError), path.open("rb") as stream:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            path.unlink()
 
 
 @contextmanager

@@ -29,8 +29,8 @@ from cast_lens.cli import (
 )
 from cast_lens.cli.output import to_terminal
 from cast_lens.errors import CastLensError
+from cast_lens.interrupts import STOPPED, stopped, was_pressed
 
-STOPPED = 130  # what typer makes of Ctrl-C; older ones abort
 WRONG_USE: Any = typer.BadParameter.__base__  # every fault of options and arguments
 app = typer.Typer(
     name="cast-lens",
@@ -68,17 +68,26 @@ def main() -> None:
         logging.getLogger(library).setLevel(logging.ERROR)
     try:
         code = app(standalone_mode=False)
-    except CastLensError as error:
-        _refuse(str(error))
-    except WRONG_USE as error:
-        _refuse_use(error)
-    except typer.Abort:
-        code = STOPPED
-    except OSError as error:  # what the system refused and no command foresaw
-        _refuse(f"{error.filename or 'a file'}: {error.strerror or error}.")
-    if code == STOPPED:
-        to_terminal("cast-lens: stopped; nothing half-written was left, the same command goes on.")
+    except (typer.Abort, KeyboardInterrupt):
+        stopped()
+    except Exception as error:
+        if was_pressed():  # a library made another error of it
+            stopped()
+        _explain(error)
+    if code == STOPPED:  # what newer typers make of Ctrl-C
+        stopped()
     sys.exit(code)
+
+
+def _explain(error: Exception) -> NoReturn:
+    """One line for what a person can mend; anything else is our fault and goes on."""
+    if isinstance(error, CastLensError):
+        _refuse(str(error))
+    if isinstance(error, WRONG_USE):
+        _refuse_use(error)
+    if isinstance(error, OSError):  # what the system refused and no command foresaw
+        _refuse(f"{error.filename or 'a file'}: {error.strerror or error}.")
+    raise error
 
 
 def _refuse(line: str) -> NoReturn:

@@ -149,6 +149,11 @@ def _written(path: Path) -> Iterator[Path]:
         ) from error
 
 
+def unfinished_folder(out: Path) -> Path:
+    """Where the pieces of a run are until it is whole."""
+    return out.with_name(f"{out.name}.unfinished")
+
+
 @contextmanager
 def unfinished(out: Path) -> Iterator[Path]:
     """The folder beside a run folder that holds its pieces until it is whole.
@@ -159,13 +164,16 @@ def unfinished(out: Path) -> Iterator[Path]:
     Raises:
         RunError: when another process is at work on the same run, or the place is not writable.
     """
-    folder = out.with_name(f"{out.name}.unfinished")
+    folder = unfinished_folder(out)
     made = [parent for parent in folder.parents if not parent.exists()]
     lock = FileLock(folder / "lock", timeout=0)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock.acquire()
-    except Timeout:
+        if not Path(lock.lock_file).exists():  # its last holder removed the folder meanwhile
+            lock.release()
+            raise Timeout(lock.lock_file)
+    except (Timeout, FileNotFoundError):
         raise RunError(
             f"{out}: another process is at work on this run.",
             "Wait for it, or choose another --out.",
@@ -175,7 +183,7 @@ def unfinished(out: Path) -> Iterator[Path]:
     try:
         _sweep(out, folder)
         yield folder
-        shutil.rmtree(folder)
+        shutil.rmtree(folder, ignore_errors=True)  # another may just be asking for the lock
     finally:
         if not any(path.suffix in PIECES for path in folder.glob("[!.]*")):
             _remove(folder, made)

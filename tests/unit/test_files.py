@@ -42,6 +42,31 @@ def test_a_whole_file_appears_at_the_end_of_the_block_and_not_before(tmp_path: P
     assert names(path.parent) == ["file.txt"]
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="who is dead cannot be told there")
+def test_what_a_killed_process_left_of_a_file_goes_when_it_is_written_again(tmp_path: Path) -> None:
+    write = "from cast_lens.files import whole_file; from pathlib import Path; import os, signal"
+    write += f"\nwith whole_file(Path({str(tmp_path / 'file.txt')!r})) as temporary:\n"
+    write += "    temporary.write_text('half'); os.kill(os.getpid(), signal.SIGKILL)"
+    subprocess.run([sys.executable, "-c", write], check=False)
+    assert [name[:10] for name in names(tmp_path)] == [".file.txt."]
+    write_text(tmp_path / "other.txt", "all of it")
+    assert len(names(tmp_path)) == 2  # only whoever writes the same file knows what it was
+    write_text(tmp_path / "file.txt", "all of it")
+    assert names(tmp_path) == ["file.txt", "other.txt"]
+
+
+def test_what_somebody_else_writes_or_keeps_beside_a_file_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "file.txt"
+    (tmp_path / ".file.txt.swp").write_text("an editor's")
+    with whole_file(path) as slow:
+        slow.write_text("of the slow")
+        write_text(path, "of the quick")
+        assert slow.read_text() == "of the slow"
+        assert path.read_text() == "of the quick"
+    assert path.read_text() == "of the slow"
+    assert names(tmp_path) == [".file.txt.swp", "file.txt"]
+
+
 @pytest.mark.parametrize("kind", [HalfWayError, KeyboardInterrupt, SystemExit])
 def test_an_interrupted_file_leaves_nothing_and_the_old_one_stays(
     tmp_path: Path, kind: type[BaseException]

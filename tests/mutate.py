@@ -35,6 +35,20 @@ class Mutant:
 
 MUTANTS = (
     Mutant(
+        "what another process is writing is swept away",
+        "files.py",
+        "fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)",
+        "pass",
+        "tests/unit/test_files.py",
+    ),
+    Mutant(
+        "a Ctrl-C that Python drops is lost",
+        "interrupts.py",
+        "again.start()",
+        "pass",
+        "tests/unit/test_ctrl_c.py",
+    ),
+    Mutant(
         "a column of a frame named by its field alone",
         "records.py",
         'own = name if name and key == "value" else f"{name}_{key}" if name else str(key)',

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from cast_lens.cli.given import names_of
 from cast_lens.cli.output import (
     AsJson,
     log_to_stderr,
@@ -46,7 +47,9 @@ def grid(
     if (config is None) == (preset is None):
         raise ConfigError("A grid takes its settings from --config or from --preset, one of them.")
     settings = read_config(preset_file(preset) if preset else config, {})
-    chosen = [m.strip() for m in models.split(",") if m.strip()] if models else [settings.model]
+    chosen = [settings.model] if models is None else names_of(models) or []
+    if not chosen or len(set(chosen)) < len(chosen):
+        raise ConfigError(f"--models {models}: expected different models.")
     log_to_stderr()
     rows = run_grid(settings, chosen, _seeds(seeds), out, memory=memory)
     if as_json:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
+import shutil
 import signal
 import time
 from collections.abc import Collection
@@ -34,6 +35,7 @@ class Alone:
     """A run that nobody disturbed.
 
     Attributes:
+        place: where it ran.
         words: its command.
         told: its environment.
         marks: its stages, and when each began.
@@ -41,6 +43,7 @@ class Alone:
         asked: what the package index was asked for, one line a request.
     """
 
+    place: Path
     words: list[str]
     told: Told
     asked: Path
@@ -58,7 +61,7 @@ def left_alone(words: list[str], place: Path, told: Told, asked: Path) -> Alone:
     marks = started.marks()
     if started.end():
         raise RuntimeError(started.said.read_text())
-    return Alone(words, told, asked, marks, contents(place))
+    return Alone(place, words, told, asked, marks, contents(place))
 
 
 @dataclass(frozen=True)
@@ -147,6 +150,20 @@ def killed(place: Path, alone: Alone, moment: Moment, *, group: bool) -> tuple[s
     line = f"{moment} | {'group' if group else 'process'} | {code} | {pieces(place)}"
     wrong = "" if code in {-signal.SIGKILL, 0} else f"status {code}"
     return line, wrong or _again(place, alone)
+
+
+def killed_command(
+    place: Path, alone: Alone, words: list[str], draw: random.Random
+) -> tuple[str, str]:
+    """Kill a command over a finished run at a moment of its life; see `killed`."""
+    first = place.with_name("first")
+    for copy in (first, place):
+        shutil.copytree(alone.place, copy)
+    undisturbed = left_alone(words, first, alone.told, alone.asked)
+    (moment,) = moments(undisturbed.marks, 1, draw, 0)
+    shutil.rmtree(first)
+    line, wrong = killed(place, undisturbed, moment, group=draw.random() < 0.5)
+    return f"{words[0]}: {line}", wrong
 
 
 def pressed(place: Path, alone: Alone, moment: Moment) -> tuple[str, str]:

@@ -19,10 +19,34 @@ from pathlib import Path
 
 import small_wheels
 from forked import watch_stages
-from hard_ends import OUT, Alone, killed, left_alone, moments, pressed, together, words_of
+from hard_ends import (
+    OUT,
+    Alone,
+    killed,
+    killed_command,
+    left_alone,
+    moments,
+    pressed,
+    together,
+    words_of,
+)
 
 LEAST = 3  # kills of every stage
 MANY = [f"runs/{name}" for name in ("one", "two", "three", "four")]
+SIZES = ["--examples", "6", "--shots", "2", "--layers", "0,2"]
+OTHERS = {
+    "grid": ["--config", f"{OUT}/config.toml", "--seeds", "0,1", "--out", "runs/grid"],
+    "diagnose": ["--source", "present_past", "--target", "third_person", *SIZES],
+    "parallel": ["--sources", "present_past,third_person", *SIZES],
+    "figures": [OUT],
+    "report": [OUT],
+    "bench": ["--repeats", "1"],
+}
+TAKING_A_MODEL = {
+    "diagnose": ["--figures", "drawn"],
+    "parallel": ["--figures", "drawn"],
+    "bench": [],
+}
 Attempt = Callable[[Path], tuple[str, str]]
 
 
@@ -34,6 +58,11 @@ def attempts(alone: Alone, given: argparse.Namespace) -> Iterator[tuple[str, Att
         yield "kill", partial(killed, alone=alone, moment=moment, group=group)
     for moment in moments(alone.marks, given.presses, draw, 1, given.stages):
         yield "press", partial(pressed, alone=alone, moment=moment)
+    for name in given.commands:
+        words = [name, *OTHERS[name]]
+        if name in TAKING_A_MODEL:
+            words += ["--model", given.model, *TAKING_A_MODEL[name]]
+        yield "kill", partial(killed_command, alone=alone, words=words, draw=draw)
     for _ in range(given.together):
         for outs in ([OUT, OUT], MANY[:2], MANY):
             yield "together", partial(together, alone=alone, outs=outs)
@@ -75,4 +104,5 @@ if __name__ == "__main__":
     parser.add_argument("--model", default=small_wheels.MODEL)
     parser.add_argument("--wheels", type=Path)
     parser.add_argument("--stages", nargs="*", default=())
+    parser.add_argument("--commands", nargs="*", default=(), choices=OTHERS)
     sys.exit(main(parser.parse_args()))

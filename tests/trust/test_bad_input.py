@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from cases_commands import COMMANDS
 from cases_models import MODELS
 from cases_places import PLACES
 from cases_settings import SETTINGS
@@ -16,7 +17,7 @@ from cast_lens.errors import CastLensError
 from cast_lens.model.lens import Lens
 from cast_lens.model.tiny import tiny_lens
 
-TYPED = [*TASKS, *SETTINGS, *PLACES, *MODELS]
+TYPED = [*TASKS, *SETTINGS, *PLACES, *MODELS, *COMMANDS]
 
 
 @pytest.mark.parametrize(

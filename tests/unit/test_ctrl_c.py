@@ -71,6 +71,8 @@ def test_a_press_while_python_shuts_down_changes_nothing() -> None:
     late = "import atexit; atexit.register(press)"
     assert ended(late) == (0, "went on", "")
     assert ended(late, "press()") == (130, "", SAID)
+    last = "def last(_, send=os.kill, to=os.getpid()): send(to, 2)"  # without any module
+    assert ended(last, "Thing.__del__ = last; sys.kept = thing; del thing") == (0, "went on", "")
 
 
 def test_what_a_background_shell_silenced_stays_silent() -> None:

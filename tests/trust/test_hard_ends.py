@@ -16,7 +16,7 @@ from trust_ground import Ground, cast_lens
 
 from cast_lens.experiment.cells import unfinished
 
-PATIENCE = 120  # seconds
+PATIENCE = 300  # seconds
 MANY = Path(__file__).with_name("kill_many.py")
 signals = pytest.mark.skipif(sys.platform == "win32", reason="there are no such signals")
 
@@ -34,25 +34,31 @@ def _hears_ctrl_c() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def _wait_for(path: Path, process: subprocess.Popen[str]) -> None:
+    end = time.monotonic() + PATIENCE
+    while not path.exists():
+        assert process.poll() is None
+        assert time.monotonic() < end, "the run does not come forward"
+        time.sleep(0.01)
+
+
 @signals
 def test_a_real_ctrl_c_while_libraries_load_is_one_line(ground: Ground) -> None:
     ground.task()
     words = [sys.executable, "-m", "cast_lens", *ground.run()]
-    process = subprocess.Popen(
+    with subprocess.Popen(
         words,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         preexec_fn=_hears_ctrl_c,  # noqa: PLW1509 - no threads between
-    )
-    lock = ground.root / "out.unfinished" / "lock"
-    end = time.monotonic() + PATIENCE
-    while not lock.exists():
-        assert process.poll() is None
-        assert time.monotonic() < end, "the run does not come forward"
-        time.sleep(0.01)
-    process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=PATIENCE)
+    ) as process:
+        try:
+            _wait_for(ground.root / "out.unfinished" / "lock", process)
+            process.send_signal(signal.SIGINT)
+            _, said = process.communicate(timeout=PATIENCE)
+        finally:
+            process.kill()
     assert fault_of_press(process.returncode, said, ground.root / "out") == ""
     assert sorted(path.name for path in ground.root.iterdir()) == ["tasks"]
 

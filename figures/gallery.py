@@ -1,8 +1,8 @@
 """Draw the gallery of the README on the default model: `make figures`.
 
-It takes a small run (kept in runs/, gone on with where it was stopped) and some minutes of
-reading. Each PNG is put beside this file, all of them with their
-captions in README.md, and what they rest on in provenance.json.
+It takes a small run (kept in runs/, gone on with where it was stopped) and some minutes of reading.
+Each PNG is put beside this file, all of them with their captions in README.md, and what they rest
+on in provenance.json.
 """
 
 from __future__ import annotations

@@ -97,18 +97,18 @@ def test_three_sentences_say_where_and_how_much(found: Diagnosis) -> None:
     assert "random words" in more
 
 
-def test_one_task_as_source_and_target_has_no_cosine(config: CastConfig, known: Planted) -> None:
-    own = diagnose(known.lens, config.model_copy(update={"targets": config.sources}))
+def test_one_task_as_source_and_target_has_no_cosine_and_no_random_state_is_touched(
+    config: CastConfig, known: Planted
+) -> None:
+    before = torch.random.get_rng_state(), np.random.get_state()[1].copy()
+    own = diagnose(
+        known.lens, config.model_copy(update={"targets": config.sources, "layers": (LAYER,)})
+    )
+    assert torch.equal(before[0], torch.random.get_rng_state())
+    assert np.array_equal(before[1], np.random.get_state()[1])
     assert own.question == "kind"
     assert all(block.cosine is None and block.shared is None for block in own.blocks)
     assert all("nan" not in sentence.lower() for sentence in own.in_words)
-
-
-def test_the_callers_random_state_is_untouched(config: CastConfig, known: Planted) -> None:
-    before = torch.random.get_rng_state(), np.random.get_state()[1].copy()
-    diagnose(known.lens, config.model_copy(update={"layers": (LAYER,)}))
-    assert torch.equal(before[0], torch.random.get_rng_state())
-    assert np.array_equal(before[1], np.random.get_state()[1])
 
 
 def test_the_page_draws_every_number(found: Diagnosis) -> None:

@@ -39,6 +39,39 @@ class _Family:
     shared: int
 
 
+@dataclass(frozen=True)
+class _Size:
+    """How much a batch of families is.
+
+    Attributes:
+        families, members, lone: how many families, rows, and families of a single row.
+        begun, rest: most tokens that a family shares beyond the stem, and that a row has beyond
+            its family.
+        longest: most tokens of a row.
+        real: tokens to read, padding aside.
+    """
+
+    families: int = 0
+    members: int = 0
+    lone: int = 0
+    begun: int = 0
+    rest: int = 0
+    longest: int = 0
+    real: int = 0
+
+    def plus(self, other: _Size) -> _Size:
+        """Both together."""
+        return _Size(
+            families=self.families + other.families,
+            members=self.members + other.members,
+            lone=self.lone + other.lone,
+            begun=max(self.begun, other.begun),
+            rest=max(self.rest, other.rest),
+            longest=max(self.longest, other.longest),
+            real=self.real + other.real,
+        )
+
+
 class Stems:
     """Reads batches of rows up to where each goes its own way.
 
@@ -80,6 +113,11 @@ class Stems:
         shared = self._stem if alone else common_beginning([self._heads[i] for i in members])
         return _Family(tuple(members), shared)
 
+    @cached_property
+    def _shared(self) -> dict[int, int]:
+        """How many tokens each row shares with its family."""
+        return {i: family.shared for family in self._families for i in family.members}
+
     @property
     def unique_tokens(self) -> int:
         """Tokens that have to be run through the blocks, padding aside."""
@@ -93,13 +131,16 @@ class Stems:
 
     def batches(self) -> Iterator[list[int]]:
         """Row indices, family by family, of similar length, within the model's budget."""
-        batch: list[_Family] = []
+        batch: list[int] = []
+        size = _Size()
         for family in sorted(self._families, key=self._order):
-            if batch and not self._fit([*batch, family]):
-                yield [i for one in batch for i in one.members]
-                batch = []
-            batch.append(family)
-        yield [i for one in batch for i in one.members]
+            grown = size.plus(self._size(family))
+            if batch and not self._fits(grown):
+                yield batch
+                batch, grown = [], self._size(family)
+            batch += family.members
+            size = grown
+        yield batch
 
     def _order(self, family: _Family) -> tuple[bool, int, int, int]:
         return len(family.members) == 1, -self._rest(family), -family.shared, family.members[0]
@@ -108,23 +149,30 @@ class Stems:
         """Tokens of the longest member beyond what the family shares."""
         return max(len(self.rows[i]) for i in family.members) - family.shared
 
-    def _fit(self, batch: Sequence[_Family]) -> bool:
+    def _size(self, family: _Family) -> _Size:
+        lengths = [len(self.rows[i]) for i in family.members]
+        begun = family.shared - self._stem
+        return _Size(
+            families=1,
+            members=len(lengths),
+            lone=len(lengths) == 1,
+            begun=begun,
+            rest=max(lengths) - family.shared,
+            longest=max(lengths),
+            real=sum(lengths) - len(lengths) * family.shared + begun,
+        )
+
+    def _fits(self, size: _Size) -> bool:
         """Whether families are of one kind, alike enough in length, and within the budget."""
-        if len({len(family.members) == 1 for family in batch}) > 1:
-            return False
-        members = [i for family in batch for i in family.members]
-        begun = [family.shared - self._stem for family in batch]
-        rest = max(self._rest(family) for family in batch)
-        real = sum(len(self.rows[i]) - f.shared for f in batch for i in f.members)
-        padded = len(batch) * max(begun) + len(members) * rest
+        padded = size.families * size.begun + size.members * size.rest
         budget = self.lens.budget
-        longest = max(len(self.rows[i]) for i in members)
-        within = padded <= budget.new_tokens and len(members) * longest <= budget.cached_tokens
-        return within and padded - real - sum(begun) <= WASTE
+        within = padded <= budget.new_tokens and size.members * size.longest <= budget.cached_tokens
+        kinds = size.lone in {0, size.families}
+        return kinds and within and padded - size.real <= WASTE
 
     def begin(self, indices: Sequence[int]) -> tuple[KeyValues, Tokens]:
         """What the rows share, already read, and what is left of each, padded on the left."""
-        shared = {i: family.shared for family in self._families for i in family.members}
+        shared = self._shared
         begun = list(dict.fromkeys(self.rows[i][: shared[i]] for i in indices))
         at = {beginning: place for place, beginning in enumerate(begun)}
         read = self._beginnings(begun)

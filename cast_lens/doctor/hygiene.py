@@ -22,7 +22,7 @@ from cast_lens.steer.injection import Injection, steering
 from cast_lens.steer.residual import read_residual
 
 
-def _hooks_in(model: Any) -> int:
+def hooks_in(model: Any) -> int:
     """Forward hooks that torch knows of in a model; a bridge lists a module several times."""
     modules = {id(module): module for module in (*model.modules(), *model.hook_dict.values())}
     return sum(
@@ -33,7 +33,7 @@ def _hooks_in(model: Any) -> int:
 def _leaks(subject: Subject) -> Measured:
     lens, prompts = subject.lens, subject.prompts[:2]
     injection = Injection(subject.vector, policy="each_step")
-    before = _hooks_in(lens.model)
+    before = hooks_in(lens.model)
     read_residual(lens, prompts)
     score_labels(lens, prompts, ANSWERS, [None, injection])
     generate(lens, prompts, [injection], max_new_tokens=2)
@@ -41,7 +41,7 @@ def _leaks(subject: Subject) -> Measured:
         with steering(lens, injection):
             raise HookError("planted")
     except HookError:
-        left = _hooks_in(lens.model) - before
+        left = hooks_in(lens.model) - before
     return Measured(abs(left), 0, "after reading, scoring, generating and an error in between")
 
 

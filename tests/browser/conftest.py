@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -20,6 +21,8 @@ import pytest
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
 TOKEN = "only-this-test"
+# a question about news would lie over the page
+QUIET = {"fetchNews": "false", "checkForUpdates": False, "doNotDisturbMode": True}
 START = 90  # seconds that a busy machine may take
 
 
@@ -44,6 +47,7 @@ def browser_path() -> str:
 def lab(browser_path: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """JupyterLab on a free port, in a folder that holds the notebooks."""
     from cast_lens.cli.notebooks import notebooks
+    from cast_lens.files import write_text
 
     root = tmp_path_factory.mktemp("lab")
     folder = root / "notebooks"
@@ -51,6 +55,8 @@ def lab(browser_path: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
+    quiet = root / "settings" / "@jupyterlab" / "apputils-extension"
+    write_text(quiet / "notification.jupyterlab-settings", json.dumps(QUIET))
     own = {f"JUPYTER_{n}_DIR": str(root / n.lower()) for n in ("CONFIG", "DATA", "RUNTIME")}
     words = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"]
     words += [f"--port={port}", "--ip=127.0.0.1", f"--IdentityProvider.token={TOKEN}"]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import pytest
@@ -10,6 +12,7 @@ from conftest import Lab
 
 from cast_lens.diagnosis.try_one import Trial
 from cast_lens.diagnosis.try_setting import Setting
+from cast_lens.files import write_json
 from cast_lens.model.load import load_lens
 
 pytestmark = pytest.mark.real
@@ -43,8 +46,26 @@ CELL = """([layer, strength]) => {
     return {x: at.left + xaxis._offset + xaxis.l2p(layer),
             y: at.top + yaxis._offset + yaxis.l2p(yaxis._categories.indexOf(strength))};
 }"""
+MOVE = """([key]) => new Promise(done => {
+    const handle = document.querySelector('.cast-strength .noUi-handle');
+    const shown = () => document.querySelector('.cast-answers [data-arm=steered]')?.textContent;
+    const before = shown(), pressed = performance.now();
+    const watch = new MutationObserver(() => {
+        if (shown() !== undefined && shown() !== before) {
+            watch.disconnect();
+            done(performance.now() - pressed);
+        }
+    });
+    watch.observe(document.querySelector('.cast-panel-answers'),
+        {subtree: true, childList: true, characterData: true});
+    handle.focus();
+    handle.dispatchEvent(new KeyboardEvent('keydown', {key, code: key, bubbles: true}));
+})"""
+MOVES = 12
+SLOWEST = 3000  # ms; on two quiet cores it is under 300, and tests run on busy ones
 KERNEL = """() => window.jupyterapp.shell.currentWidget?.context?.sessionContext
     ?.session?.kernel?.status === 'idle'"""
+SAYS = "word => document.querySelector('.cast-status')?.innerText.includes(word)"
 PLOTS = "document.querySelectorAll('.cast-workbench .js-plotly-plot').length"
 
 
@@ -116,6 +137,15 @@ def press(page: Any, slider: str, key: str, times: int) -> None:
         page.keyboard.press(key)
 
 
+def latencies(page: Any) -> list[float]:
+    """Milliseconds from a key press on the slider to another number on the page, one a move."""
+    times = []
+    for _ in range(MOVES):
+        times.append(float(page.evaluate(MOVE, ["ArrowRight"])))
+        settled(page)
+    return times
+
+
 def settled(page: Any) -> None:
     """Wait for a change to reach the kernel and all that follows from it to be shown."""
     page.wait_for_timeout(500)
@@ -147,6 +177,11 @@ def test_the_page_follows_sliders_clicks_and_prompts(lab: Lab, page: Any, pictur
     assert "answered in" in text(page, ".cast-took")
     picture(page, pictures / "2_sliders_moved.png")
 
+    times = latencies(page)
+    write_json(pictures / "latency.json", {"ms": times, "load": os.getloadavg()})
+    assert median(times) < SLOWEST
+    press(page, ".cast-strength", "ArrowLeft", MOVES)
+
     place = page.evaluate(CELL, [20, "1.5"])
     page.mouse.move(place["x"], place["y"])
     page.mouse.click(place["x"], place["y"])
@@ -170,6 +205,11 @@ def test_the_page_follows_sliders_clicks_and_prompts(lab: Lab, page: Any, pictur
     idle(page)
     dev_agrees(page, trial, asked)
     picture(page, pictures / "3_own_prompt_and_dev.png")
+
+    page.locator(".cast-ask-map").click()
+    page.wait_for_function(SAYS, arg=" of ")
+    page.locator(".cast-stop").click()
+    page.wait_for_function(SAYS, arg="stopped")
 
 
 def own_prompt_agrees(page: Any, trial: Trial, setting: Setting) -> None:

@@ -15,8 +15,8 @@ from cast_lens.model.lens import Lens
 from cast_lens.model.memory import Budget
 from cast_lens.steer import residual
 
-PROMPTS = 60
-NARROW = Budget(new_tokens=256, cached_tokens=4096, logit_rows=32)
+PROMPTS = 30
+NARROW = Budget(new_tokens=128, cached_tokens=4096, logit_rows=32)
 
 
 def small_batches() -> Lens:

@@ -29,8 +29,8 @@ def styled(figure: go.Figure, title: str, subtitle: str = "", **layout: Any) -> 
         subtitle: what it was measured on, likewise.
         layout: further plotly layout settings.
     """
-    heads = textwrap.wrap(title, TITLE_LINE, break_on_hyphens=False) or [""]
-    below = textwrap.wrap(subtitle, SUBTITLE_LINE, break_on_hyphens=False)
+    heads = _lines(title, TITLE_LINE) or [""]
+    below = _lines(subtitle, SUBTITLE_LINE)
     figure.update_layout(
         title={
             "text": f"<b>{'<br>'.join(heads)}</b>",
@@ -56,6 +56,18 @@ def styled(figure: go.Figure, title: str, subtitle: str = "", **layout: Any) -> 
     return figure
 
 
+def _lines(text: str, width: int) -> list[str]:
+    """Lines of at most so many characters, about equally long, a number and its % together."""
+
+    def wrapped(width: int) -> list[str]:
+        return textwrap.wrap(text.replace(" %", "\u00a0%"), width, break_on_hyphens=False)
+
+    lines = wrapped(width)
+    while len(lines) > 1 and len(shorter := wrapped(width - 1)) == len(lines):
+        lines, width = shorter, width - 1
+    return lines
+
+
 def head_height(figure: go.Figure) -> int:
     """Pixels that the title of a styled figure takes."""
     title = figure.layout.title
@@ -72,7 +84,8 @@ def headings(figure: go.Figure) -> tuple[str, str]:
 
 
 def _bare(markup: str) -> str:
-    return html.unescape(re.sub(r"<[^<>]*>", "", markup.replace("<br>", " "))).strip()
+    spaced = re.sub("<br>|\u00a0", " ", markup)
+    return html.unescape(re.sub(r"<[^<>]*>", "", spaced)).strip()
 
 
 def visible(text: str) -> str:

@@ -38,6 +38,8 @@ def test_imports_only_go_down_the_floors(
 ) -> None:
     monkeypatch.chdir(ROOT)
     monkeypatch.syspath_prepend(str(ROOT))
+    # it would silence every logger of this process for the tests after it
+    monkeypatch.setattr("importlinter.cli.logging_config.dictConfig", lambda _: None)
     status = lint_imports(config_filename=str(ROOT / "pyproject.toml"), no_cache=True)
     assert status == 0, capsys.readouterr().out
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
 from torch import Tensor
 
 from cast_lens.experiment.store import (
@@ -21,6 +20,7 @@ from cast_lens.experiment.store import (
     load_manifest,
     load_run,
 )
+from cast_lens.records import Record
 from cast_lens.steer.vectors import load_vectors
 
 Place = tuple[str, ...]
@@ -60,7 +60,7 @@ OUTCOME = Measure("outcomes of items", COUNT)
 REST = Measure("names, counts, words", COUNT)
 
 
-class Difference(BaseModel):
+class Difference(Record):
     """The largest difference of two runs in one measure of one file.
 
     Attributes:
@@ -70,8 +70,6 @@ class Difference(BaseModel):
         where: the place of the largest; empty where nothing differs.
         first, second: what the runs hold there.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     file: str
     measure: str

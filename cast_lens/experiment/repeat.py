@@ -8,8 +8,6 @@ from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict
-
 from cast_lens.errors import RunError
 from cast_lens.experiment.config import CastConfig
 from cast_lens.experiment.differences import Difference, run_differences
@@ -18,20 +16,19 @@ from cast_lens.experiment.manifest import Manifest
 from cast_lens.experiment.store import load_manifest, load_run
 from cast_lens.model.lens import Lens
 from cast_lens.model.load import load_lens
+from cast_lens.records import Record
 from cast_lens.tasks.find import find_tasks
 
 
-class Circumstance(BaseModel):
+class Circumstance(Record):
     """A version, a fact of the machine or a bound that is not as it was in the run."""
-
-    model_config = ConfigDict(frozen=True)
 
     name: str
     run: str
     now: str
 
 
-class Repetition(BaseModel):
+class Repetition(Record):
     """A run and its repetition.
 
     Attributes:
@@ -39,8 +36,6 @@ class Repetition(BaseModel):
         changed: versions, machine, batches and settings' places that are not as they were.
         differences: the largest of each measure of each file; see `run_differences`.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     folder: Path
     changed: tuple[Circumstance, ...]

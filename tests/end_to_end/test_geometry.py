@@ -175,7 +175,7 @@ def test_the_title_tells_what_states_differ_by_and_its_null(states: LabelledStat
     few = np.array([row.kind == FEW for row in states.rows])
     between = sum(mask.sum() * np.sum(rows[mask].mean(axis=0) ** 2) for mask in (few, ~few))
     share = between / np.sum(rows**2)
-    assert f"Prompt kind accounts for {share:.0%}".replace("%", " %") in shown.text
+    assert f"Prompt kind accounts for {share:.0%}".replace("%", "\u00a0%") in shown.text
     assert "with permuted names" in shown.subtitle.text
 
 

@@ -161,6 +161,13 @@ MUTANTS = (
         "tests/contract/test_cache_and_padding.py",
     ),
     Mutant(
+        "a pass goes on from what the block before put out",
+        "model/resume.py",
+        "zip(below, outputs, strict=False)",
+        "zip(below[1:], outputs, strict=False)",
+        "tests/contract/test_resume.py",
+    ),
+    Mutant(
         "prompts to continue padded on the wrong side",
         "score/generation.py",
         'lens.pad_id, side="left")',

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -12,6 +14,7 @@ from torch import Tensor
 from cast_lens.diagnosis.readout import Said
 from cast_lens.model.forward import KeyValues
 from cast_lens.model.lens import Lens
+from cast_lens.model.resume import can_resume, recorded, resumed
 from cast_lens.model.tokens import pad_rows
 from cast_lens.prompts.prompt import Prompt
 from cast_lens.score.generation import MAX_NEW_TOKENS, Generations
@@ -91,13 +94,33 @@ class Held:
         ]
 
     def _next_logits(self, variants: Sequence[Variant]) -> Float[Tensor, "variant d_vocab"]:
-        lens, context = self.lens, self.sheet.context
-        if self.read is not None and all(map(leaves_prompt_alone, variants)):
-            own = self.read.select(torch.zeros(len(variants), dtype=torch.long))
-            rows = [context[-1:]] * len(variants)
+        if self.read is None or not all(map(leaves_prompt_alone, variants)):
+            return self._pass(None, variants)
+        if not can_resume(self.lens):
+            return self._pass(self.read, variants)
+        plain, outputs = self._plain
+        if not any(variants):
+            return plain.expand(len(variants), -1)
+        first = min(one.vector.layer for variant in variants for one in variant)
+        with resumed(self.lens, outputs, first, len(variants)):
+            return self._pass(self.read, variants)
+
+    @cached_property
+    def _plain(self) -> tuple[Float[Tensor, "1 d_vocab"], list[Any]]:
+        """What the plain model says next, and what its blocks put out at the last token."""
+        with recorded(self.lens) as outputs:
+            return self._pass(self.read, [()]), outputs
+
+    def _pass(
+        self, read: KeyValues | None, variants: Sequence[Variant]
+    ) -> Float[Tensor, "variant d_vocab"]:
+        """One pass over what is left of the prompt, a row a variant."""
+        lens, rows = self.lens, len(variants)
+        if read is None:
+            own, left = KeyValues(lens, rows), self.sheet.context
         else:
-            own, rows = KeyValues(lens, len(variants)), [context] * len(variants)
-        tokens = pad_rows(rows, lens.pad_id, side="left")
+            own, left = read.select(torch.zeros(rows, dtype=torch.long)), self.sheet.context[-1:]
+        tokens = pad_rows([left] * rows, lens.pad_id, side="left")
         with injected_by_row(lens, variants, tokens, tokens.last):
             return own.read_for_next(tokens)
 

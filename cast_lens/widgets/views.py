@@ -134,13 +134,13 @@ class Views:
 
     def answers(self, setting: Setting, found: Answers) -> None:
         """Probabilities, arm beside arm."""
-        self._answers.draw(plots.answers_plot(found))
         self._answers.say(
             markup.answers_title(found),
             body=markup.answers_table(found),
             note=markup.answers_note(found),
             same=self._same(setting, "answers"),
         )
+        self._answers.draw(plots.answers_plot(found))
 
     def prompt(self, setting: Setting, found: PromptView) -> None:
         """Tokens with their marks."""

@@ -2,12 +2,15 @@
 PYTHON ?= python3
 VENV := .venv
 VENV_TL3 := .venv-tl3
+VENV_CARE := .venv-care
+TL4 := transformer-lens==4.3.0
+TL3 := transformer-lens==3.9.0
 BIN := $(VENV)/bin
 PIP_FLAGS := -q --disable-pip-version-check -c constraints.txt
 # two threads that wait for each other while the machine is busy are slower than one
 export OMP_WAIT_POLICY := PASSIVE
 
-.PHONY: help install tour lab test test-tl3 lint mutate figures clean
+.PHONY: help install tour lab test test-tl3 lint mutate figures sbom audit clean
 
 help: ## list the commands
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -15,13 +18,13 @@ help: ## list the commands
 $(VENV)/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install $(PIP_FLAGS) torch
-	$(BIN)/pip install $(PIP_FLAGS) 'transformer-lens>=4,<5' -e '.[dev]'
+	$(BIN)/pip install $(PIP_FLAGS) '$(TL4)' -e '.[dev]'
 	touch $@
 
 $(VENV_TL3)/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV_TL3)
 	$(VENV_TL3)/bin/pip install $(PIP_FLAGS) torch
-	$(VENV_TL3)/bin/pip install $(PIP_FLAGS) 'transformer-lens>=3.9,<4' -e '.[dev]'
+	$(VENV_TL3)/bin/pip install $(PIP_FLAGS) '$(TL3)' -e '.[dev]'
 	touch $@
 
 install: $(VENV)/ready ## make a virtual environment with everything in it
@@ -53,5 +56,18 @@ mutate: install ## break the code on purpose and see a test turn red each time
 figures: install ## draw the gallery again: the tour and some minutes of reading
 	$(BIN)/python figures/gallery.py
 
+$(VENV_CARE)/ready: Makefile
+	$(PYTHON) -m venv $(VENV_CARE)
+	$(VENV_CARE)/bin/pip install -q --disable-pip-version-check pip-audit==2.10.1 cyclonedx-bom==7.5.0
+	touch $@
+
+sbom: install $(VENV_CARE)/ready ## sbom.json: every package of the environment with its licence (CycloneDX)
+	$(VENV_CARE)/bin/cyclonedx-py environment --output-reproducible --pyproject pyproject.toml \
+		--output-format JSON --output-file sbom.json $(BIN)/python
+
+audit: $(VENV_CARE)/ready ## known vulnerabilities of every locked version, as pypi.org lists them
+	{ cat constraints.txt; echo $(TL4); } > $(VENV_CARE)/locked.txt
+	$(VENV_CARE)/bin/pip-audit --strict --no-deps --disable-pip --requirement $(VENV_CARE)/locked.txt
+
 clean: ## remove environments and caches of this folder
-	rm -rf $(VENV) $(VENV_TL3) runs .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) $(VENV_TL3) $(VENV_CARE) sbom.json runs .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

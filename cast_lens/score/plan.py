@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import lru_cache
 
 from torch import Tensor
 
@@ -14,7 +14,7 @@ from cast_lens.model.tokens import Row, continuation, encode, fit_prompt, leadin
 from cast_lens.prompts.prompt import Prompt
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Likelihood:
     """How likely one answer is.
 
@@ -43,34 +43,18 @@ class Sheet:
     answers: tuple[Row, ...]
     dropped: int = 0
 
-    @cached_property
+    @property
     def leaves(self) -> tuple[Row, ...]:
         """The answer prefixes to read after the context so that every answer token is predicted.
 
         An answer's own last token is never read, and a prefix of another prefix is not repeated.
         """
-        kept: list[Row] = []
-        for prefix in sorted({answer[:-1] for answer in self.answers}, reverse=True):
-            if not kept or kept[-1][: len(prefix)] != prefix:
-                kept.append(prefix)
-        return tuple(kept)
+        return _leaves_of(self.answers)
 
-    @cached_property
+    @property
     def tree(self) -> Tree:
         """All answers as one tree; a beginning that several share stands once."""
-        node_of: dict[Row, int] = {(): 0}
-        parents: list[int] = []
-        for answer in self.answers:
-            for end in range(1, len(answer)):
-                if answer[:end] not in node_of:
-                    node_of[answer[:end]] = len(node_of)
-                    parents.append(node_of[answer[: end - 1]])
-        ids = tuple(beginning[-1] for beginning in node_of if beginning)
-        steps = tuple(
-            tuple((node_of[answer[:end]], answer[end]) for end in range(len(answer)))
-            for answer in self.answers
-        )
-        return Tree(ids, tuple(parents), steps)
+        return _tree_of(self.answers)
 
 
 @dataclass(frozen=True)
@@ -85,6 +69,32 @@ class Tree:
     ids: Row
     parents: tuple[int, ...]
     steps: tuple[tuple[tuple[int, int], ...], ...]
+
+
+@lru_cache(maxsize=4096)  # a task's sheets have the same answers
+def _leaves_of(answers: tuple[Row, ...]) -> tuple[Row, ...]:
+    kept: list[Row] = []
+    for prefix in sorted({answer[:-1] for answer in answers}, reverse=True):
+        if not kept or kept[-1][: len(prefix)] != prefix:
+            kept.append(prefix)
+    return tuple(kept)
+
+
+@lru_cache(maxsize=4096)
+def _tree_of(answers: tuple[Row, ...]) -> Tree:
+    node_of: dict[Row, int] = {(): 0}
+    parents: list[int] = []
+    for answer in answers:
+        for end in range(1, len(answer)):
+            if answer[:end] not in node_of:
+                node_of[answer[:end]] = len(node_of)
+                parents.append(node_of[answer[: end - 1]])
+    ids = tuple(beginning[-1] for beginning in node_of if beginning)
+    steps = tuple(
+        tuple((node_of[answer[:end]], answer[end]) for end in range(len(answer)))
+        for answer in answers
+    )
+    return Tree(ids, tuple(parents), steps)
 
 
 def make_sheet(lens: Lens, prompt: Prompt, answers: Sequence[str], room: int = 0) -> Sheet:

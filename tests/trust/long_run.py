@@ -26,6 +26,8 @@ from cast_lens.model.lens import Lens
 from cast_lens.model.memory import Budget
 from cast_lens.prompts.demonstrations import draw_demonstrations
 from cast_lens.prompts.prompt import Prompt, few_shot, zero_shot
+from cast_lens.score.likelihood import Likelihoods, in_order
+from cast_lens.score.plan import Sheet
 from cast_lens.steer.injection import Injection
 from cast_lens.steer.residual import read_residual, residual_moments
 from cast_lens.steer.states import ResidualStates
@@ -35,7 +37,7 @@ from cast_lens.tasks.task import Example, Task
 EVERY = 500  # prompts between two looks
 MEGABYTE = 10**6
 WIDE = Budget(new_tokens=8192, cached_tokens=65_536, logit_rows=256)  # a tiny model bears it
-GROWTH = 0.5  # megabytes for every 1,000 prompts of the second half, beyond what is kept
+GROWTH = 0.5  # megabytes for every 1,000 prompts, beyond what is found
 SHOTS, POOL = 2, 64
 LABELS = ("red", "blue", "green")
 WORDS = ("house", "water", "cat", "dog", "sun", "city", "country", "name", "woman", "man")
@@ -58,20 +60,19 @@ class Stage:
     """One work over all prompts.
 
     Attributes:
-        kept: megabytes of its result for every 1,000 prompts, which memory may grow by.
+        found: megabytes of what it finds, which memory may grow by.
     """
 
     name: str
-    kept: float
+    prompts: int
+    found: float = 0.0
     looks: list[Look] = field(default_factory=list)
     seconds: float = 0.0
 
     @property
-    def slope(self) -> float:
-        """Megabytes for every 1,000 prompts, by least squares over the second half."""
-        half = self.looks[len(self.looks) // 2 : -1]
-        at = np.array([look.prompts for look in half]) / 1000
-        return float(np.polyfit(at, [look.megabytes for look in half], 1)[0])
+    def grown(self) -> float:
+        """Megabytes from the first look to the last one within the work."""
+        return self.looks[-2].megabytes - self.looks[0].megabytes
 
     def left_behind(self) -> Iterator[str]:
         """What grew in number; the last look is after the work, the one before it within."""
@@ -83,8 +84,32 @@ class Stage:
     def faults(self) -> Iterator[str]:
         """What grew that must not, memory included."""
         yield from self.left_behind()
-        if self.slope > self.kept + GROWTH:
-            yield f"{self.name}: memory grows by {self.slope:.2f} MB for every 1,000 prompts"
+        if self.grown > self.found + GROWTH * self.prompts / 1000:
+            yield (
+                f"{self.name}: memory grew by {self.grown:.1f} MB, and {self.found:.1f} MB of it "
+                "is what was found"
+            )
+
+
+def megabytes_of(thing: Any) -> float:
+    """What an object and all that it holds take; what stands in it twice counts once."""
+    seen: set[int] = set()
+
+    def bytes_of(one: Any) -> int:
+        if id(one) in seen:
+            return 0
+        seen.add(id(one))
+        if isinstance(one, Tensor | np.ndarray):
+            return int(one.nbytes)
+        inside: list[Any] = [getattr(one, name) for name in getattr(one, "__slots__", ())]
+        inside += getattr(one, "__dict__", {}).values()
+        if isinstance(one, dict):
+            inside += [*one.keys(), *one.values()]
+        elif isinstance(one, list | tuple | set):
+            inside += one
+        return sys.getsizeof(one) + sum(map(bytes_of, inside))
+
+    return bytes_of(thing) / MEGABYTE
 
 
 def look(lens: Lens, prompts: float) -> Look:
@@ -163,29 +188,37 @@ def long_task(n: int) -> Task:
 def stages(lens: Lens, task: Task, every: int = EVERY) -> list[Stage]:
     """Extraction, moments and both ways of scoring over all test items of a task."""
     n, layer = len(task.test), lens.n_layers // 2
-    found: list[Stage] = []
+    made: list[Stage] = []
 
-    def work(name: str, kept: float, do: Callable[[], Any]) -> Any:
-        found.append(Stage(name, kept))
-        with looking(lens, found[-1], n, every):
-            return do()
+    def work(name: str, do: Callable[[], Any]) -> Any:
+        made.append(Stage(name, n))
+        with looking(lens, made[-1], n, every):
+            result = do()
+        made[-1].found = megabytes_of(getattr(result, "values", None))
+        return result
 
     def states(prompts: Sequence[Prompt]) -> Callable[[], ResidualStates]:
         return lambda: read_residual(lens, prompts, layers=[layer])
 
     few, zero = _few_shot(task), [zero_shot(task, e) for e in task.test]
-    kept = lens.d_model * 4 * 1000 / MEGABYTE
-    after = work("extraction, few-shot", kept, states(few))
-    before = work("extraction, zero-shot", kept, states(zero))
-    work("moments, all blocks", 0, lambda: residual_moments(lens, few))
+    after = work("extraction, few-shot", states(few))
+    before = work("extraction, zero-shot", states(zero))
+    work("moments, all blocks", lambda: residual_moments(lens, few))
     variants = [None, Injection(mean_vector(after, before, layer))]
     asked = Questions(task, task.test, tuple(zero))
-    work(
-        "scoring and generation",
-        0,
-        lambda: evaluate(lens, asked, variants, max_new_tokens=3, description="scoring"),
-    )
-    return found
+    held: list[float] = []
+
+    def weighed(question: Likelihoods, wanted: Sequence[Sheet]) -> Any:
+        held.append(megabytes_of(question.found))
+        return in_order(question, wanted)
+
+    with patch("cast_lens.score.both.in_order", weighed):
+        scored = work(
+            "scoring and generation",
+            lambda: evaluate(lens, asked, variants, max_new_tokens=3, description="scoring"),
+        )
+    made[-1].found = held[0] + megabytes_of([one.generated for row in scored for one in row])
+    return made
 
 
 def _few_shot(task: Task) -> list[Prompt]:
@@ -202,8 +235,8 @@ def main(words: Sequence[str]) -> int:
         first, last = stage.looks[0], stage.looks[-2]
         sys.stdout.write(
             f"{stage.name}: {n} prompts, {1000 * stage.seconds / n:.2f} ms each, "
-            f"{first.megabytes:.0f} to {last.megabytes:.0f} MB, second half "
-            f"{stage.slope:+.3f} MB / 1,000 prompts (kept {stage.kept:.3f}), "
+            f"{first.megabytes:.1f} to {last.megabytes:.1f} MB "
+            f"(what was found: {stage.found:.1f}), "
             f"files {first.files} to {last.files}, threads {first.threads} to {last.threads}, "
             f"hooks {first.hooks} to {last.hooks}, tensors {first.tensors} to {last.tensors}, "
             f"{len(stage.looks)} looks\n"

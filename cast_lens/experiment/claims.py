@@ -35,6 +35,7 @@ VERSUS: dict[str, tuple[Arm, str]] = {
     "more than ICL": ("icl_cross_task", "The vector does more than the demonstrations themselves"),
 }
 
+NULLS = {"irrelevant_demos": "random text", "shuffled_labels": "permuted labels"}
 IN_TASK: dict[Arm, Arm] = {"icl_cross_task": "icl_in_task"}
 
 
@@ -75,7 +76,7 @@ def _told(found: Comparison | None, against: str) -> str:
 
 
 def _parallel(found: Outcomes) -> ClaimCard:
-    key, claim = "parallel", "Difference vectors are nearly parallel across tasks"
+    key, claim = "parallel", "Difference vectors are more parallel than those of random text"
     scope = "all sources"
     one = found.middle_parallelism
     if one is None:
@@ -89,7 +90,8 @@ def _parallel(found: Outcomes) -> ClaimCard:
     )
     if null is None:
         return not_tested(key, claim, scope, f"{says} The null arm irrelevant_demos is lacking.")
-    says += f" Above differences made by random text: {null.value:+.2f}."
+    above = [f"{NULLS[name]}: {part.value:+.2f}" for name, part in one.excess.items()]
+    says += f" Above {', '.join(above)}."
     return ClaimCard(
         key=key,
         claim=claim,

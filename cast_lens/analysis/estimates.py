@@ -149,7 +149,7 @@ def cluster_intervals(
     if not np.isfinite(sums).all():
         raise ValueError("a mean of values that are not finite")
     generator = np.random.default_rng(seed)
-    tail = _expanded_tail(sizes.size)
+    tail = expanded_tail(sizes.size)
     even = np.full(sizes.size, 1 / sizes.size)
     # as floats, because products of whole numbers do not use the fast matrix routines
     drawn = generator.multinomial(sizes.size, even, size=RESAMPLES).astype(float)
@@ -161,7 +161,7 @@ def cluster_intervals(
     return low, high
 
 
-def _expanded_tail(units: int) -> float:
+def expanded_tail(units: int) -> float:
     """Share to cut off at either end: makes up for the spread of so few and for its uncertainty."""
     from scipy.stats import norm, t
 

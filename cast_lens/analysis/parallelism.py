@@ -8,7 +8,7 @@ from itertools import combinations
 import numpy as np
 from jaxtyping import Float
 
-from cast_lens.analysis.estimates import LEVEL, Estimate
+from cast_lens.analysis.estimates import Estimate, expanded_tail
 from cast_lens.records import Record
 
 RESAMPLES = 1_000
@@ -64,7 +64,7 @@ def parallelism(
     if len(differences) < 2 or min(len(rows) for rows in differences.values()) < 2:
         raise ValueError("parallelism needs two tasks with two examples each")
     generator = np.random.default_rng(seed)
-    n = sum(map(len, differences.values()))
+    sizes = [len(rows) for rows in differences.values()]
     drawn = _resampled(differences, generator)
     own = _mean_cosine(drawn)
     point = _means(differences)
@@ -72,9 +72,9 @@ def parallelism(
         layer=layer,
         tasks=tuple(differences),
         matrix=tuple(map(tuple, _cosines(point).tolist())),
-        cosine=_estimate(float(_mean_cosine(point)), own, n),
+        cosine=_estimate(float(_mean_cosine(point)), own, sizes),
         without_shared=_estimate(
-            float(_mean_cosine(_without_shared(point))), _mean_cosine(_without_shared(drawn)), n
+            float(_mean_cosine(_without_shared(point))), _mean_cosine(_without_shared(drawn)), sizes
         ),
         ceiling=float(np.mean([_ceiling(rows, generator) for rows in differences.values()])),
         flips_p=_flips(differences, generator),
@@ -82,7 +82,7 @@ def parallelism(
             name: _estimate(
                 float(_mean_cosine(point) - _mean_cosine(_means(null))),
                 own - _mean_cosine(_resampled(null, generator)),
-                n,
+                sizes,
             )
             for name, null in nulls.items()
         },
@@ -127,16 +127,17 @@ def _without_shared(vectors: Float[np.ndarray, "*draw task d_model"]) -> np.ndar
     return np.asarray(vectors - (vectors * shared).sum(axis=-1, keepdims=True) * shared)
 
 
-def _estimate(value: float, drawn: Float[np.ndarray, " draw"], n: int) -> Estimate:
-    tails = [(1 - LEVEL) / 2, (1 + LEVEL) / 2]
-    low, high = np.quantile(drawn, tails)
+def _estimate(value: float, drawn: Float[np.ndarray, " draw"], sizes: Sequence[int]) -> Estimate:
+    """The interval of a cosine; percentiles are expanded for the few examples of a task."""
+    tail = expanded_tail(min(sizes))
+    low, high = np.quantile(drawn, [tail, 1 - tail])
     # means of resampled examples are noisier than the mean, which bends cosines towards 0
     bias = float(np.mean(drawn)) - value
     return Estimate(
         value=value,
         low=float(low) - bias,
         high=float(high) - bias,
-        n=n,
+        n=sum(sizes),
         method="bootstrap over examples",
     )
 

@@ -150,7 +150,10 @@ def principal_angles(
         raise ValueError(f"paired rows differ in number: {len(x)} and {len(y)}")
     found = subspace_angles(_basis(x, rank).T, _basis(y, rank).T)[::-1]
     overlap = float(np.mean(np.cos(found) ** 2))
-    pooled = _turned(np.concatenate([_centred(x), _centred(y)]))
+    first, second = _centred(x), _centred(y)
+    if paired:
+        first, second = _inflated(first, second)
+    pooled = _turned(np.concatenate([first, second]))
     split = _pair_swaps if paired else _free_splits
     masks = split(len(x), len(y), permutations, np.random.default_rng(seed))
     null = np.array([_overlap(pooled[mask], pooled[~mask], rank) for mask in masks])
@@ -239,6 +242,16 @@ def _basis(states: States, rank: int) -> Float[np.ndarray, "rank width"]:
 
 def _overlap(x: States, y: States, rank: int) -> float:
     return float(np.sum((_basis(x, rank) @ _basis(y, rank).T) ** 2) / rank)
+
+
+def _inflated(x: States, y: States) -> tuple[States, States]:
+    """Centred partners whose differences are as large as before their mean was taken away.
+
+    Swapped sets are centred once more; without this they would be less noisy than the sets
+    themselves, and these found to differ too often.
+    """
+    middle, half = (x + y) / 2, (y - x) / 2 * np.sqrt(len(x) / (len(x) - 1))
+    return np.asarray(middle - half), np.asarray(middle + half)
 
 
 def _turned(states: States) -> States:

@@ -1,6 +1,7 @@
 """Many prompts through extraction and scoring: is memory flat, is anything left behind?
 
-`python tests/trust/long_run.py tiny 20000` or `... smollm2-135m 3000`.
+`python tests/trust/long_run.py tiny 20000` or `... smollm2-135m 3000`. Each work is done twice and
+looked at the second time: the first time the allocator finds its size.
 """
 
 from __future__ import annotations
@@ -191,6 +192,7 @@ def stages(lens: Lens, task: Task, every: int = EVERY) -> list[Stage]:
     made: list[Stage] = []
 
     def work(name: str, do: Callable[[], Any]) -> Any:
+        do()
         made.append(Stage(name, n))
         with looking(lens, made[-1], n, every):
             result = do()

@@ -6,6 +6,7 @@ looked at the second time: the first time the allocator finds its size.
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import sys
 import threading
@@ -35,6 +36,7 @@ from cast_lens.steer.states import ResidualStates
 from cast_lens.steer.vectors import mean_vector
 from cast_lens.tasks.task import Example, Task
 
+TRIM = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
 EVERY = 500  # prompts between two looks
 MEGABYTE = 10**6
 WIDE = Budget(new_tokens=8192, cached_tokens=65_536, logit_rows=256)  # a tiny model bears it
@@ -114,8 +116,10 @@ def megabytes_of(thing: Any) -> float:
 
 
 def look(lens: Lens, prompts: float) -> Look:
-    """What the process holds now, garbage collected."""
+    """What the process holds now: garbage collected, and free memory given back where it can be."""
     gc.collect()
+    if TRIM is not None:
+        TRIM(0)
     process = psutil.Process()
     return Look(
         prompts=prompts,

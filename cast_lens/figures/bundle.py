@@ -28,6 +28,7 @@ CONFIG = {
     "plotlyServerURL": "",
     "modeBarButtonsToRemove": ["select2d", "lasso2d", "zoomIn2d", "zoomOut2d", "autoScale2d"],
 }
+NOWHERE = "http://127.0.0.1:9"  # the port of what is thrown away
 NO_CHROME = "No Chrome or Chromium was found: PNG and SVG were left out, all else was written."
 PAGE = """<!doctype html>
 <html lang="en">
@@ -194,8 +195,9 @@ def _draw(exhibits: Sequence[Exhibit], place: Path, png_scale: float) -> str:
         for one in exhibits
         for kind in IMAGES
     ]
-    # without the last argument the page would ask the network for MathJax
-    errors = write_fig_from_object_sync(asked, kopts={"mathjax": False})
+    # else the page asks the network for MathJax, and Chrome for updates, accounts and a start page
+    quiet = {"mathjax": False, "proxy_server": NOWHERE}
+    errors = write_fig_from_object_sync(asked, kopts=quiet)
     return next((str(error).strip().splitlines()[0] for error in errors or () if str(error)), "")
 
 

@@ -49,9 +49,10 @@ def whole_file(path: Path) -> Iterator[Path]:
     for left in path.parent.glob(f".{glob.escape(path.name)}.*{HALF}"):
         _remove_unless_held(left)
     handle, name = tempfile.mkstemp(suffix=HALF, prefix=f".{path.name}.", dir=path.parent)
+    os.close(handle)
     temporary = Path(name)
     try:
-        with _held(handle):
+        with _held(temporary):
             yield temporary
             temporary.chmod(0o644)
             temporary.replace(path)
@@ -60,25 +61,54 @@ def whole_file(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def _held(handle: int) -> Iterator[None]:
-    """Keep others from removing an open file until the block, or its process, ends."""
-    if sys.platform == "win32":  # no open file can be renamed there
-        os.close(handle)
-        yield
+def _held(path: Path) -> Iterator[bool]:
+    """Keep others from removing a file or folder until the block, or its process, ends.
+
+    Yields whether nobody held it before; False where that cannot be told.
+    """
+    if sys.platform == "win32":
+        yield False
         return
+    # no link is followed, no pipe waited for
+    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     try:
-        with suppress(OSError):  # a disk without locks
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
+        yield _lock(handle)
     finally:
         os.close(handle)
 
 
+if sys.platform != "win32":
+
+    def _lock(handle: int) -> bool:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:  # held, or on a disk without locks
+            return False
+        return True
+
+
 def _remove_unless_held(path: Path) -> None:
-    if sys.platform != "win32":
-        with suppress(OSError), path.open("rb") as stream:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    with suppress(OSError), _held(path) as alone:
+        if alone and path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        elif alone:
             path.unlink()
+
+
+@contextmanager
+def scratch_folder(name: str, within: Path) -> Iterator[Path]:
+    """Yield a temporary folder that is gone after the block.
+
+    What killed processes left of the same name goes first.
+    """
+    for left in within.glob(f".{glob.escape(name)}.*{HALF}"):
+        _remove_unless_held(left)
+    made = Path(tempfile.mkdtemp(suffix=HALF, prefix=f".{name}.", dir=within))
+    try:
+        with _held(made):
+            yield made
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
 
 
 @contextmanager

@@ -6,9 +6,10 @@ import csv
 import html
 import io
 import re
+from asyncio import CancelledError
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import gettempdir
 from typing import Any
 
 import plotly.graph_objects as go
@@ -16,7 +17,7 @@ import plotly.graph_objects as go
 from cast_lens.errors import FigureError
 from cast_lens.figures.exhibit import Exhibit
 from cast_lens.figures.style import HEIGHT, TOP, WIDTH, head_height, headings, visible
-from cast_lens.files import whole_file, write_text
+from cast_lens.files import scratch_folder, whole_file, write_text
 
 SCRIPT = "plotly.min.js"
 IMAGES = ("png", "svg")
@@ -30,6 +31,7 @@ CONFIG = {
 }
 NOWHERE = "http://127.0.0.1:9"  # the port of what is thrown away
 NO_CHROME = "No Chrome or Chromium was found: PNG and SVG were left out, all else was written."
+ENDED = "Chrome ended while it drew"
 PAGE = """<!doctype html>
 <html lang="en">
 <head>
@@ -161,15 +163,15 @@ def _write_images(exhibits: Sequence[Exhibit], folder: Path, png_scale: float) -
     """Draw all images in one Chrome; yields what could not be drawn."""
     from kaleido.errors import ChromeNotFoundError
 
-    with TemporaryDirectory() as place:
+    with scratch_folder("cast-lens-drawing", _room()) as place:
         try:
-            failed = _draw(exhibits, Path(place), png_scale)
+            failed = _draw(exhibits, place, png_scale)
         except ChromeNotFoundError:
             yield NO_CHROME
             return
         for one in exhibits:
             for kind in IMAGES:
-                drawn = Path(place) / f"{one.stem}.{kind}"
+                drawn = place / f"{one.stem}.{kind}"
                 if not drawn.exists():
                     yield f"{drawn.name} could not be drawn ({failed or 'Chrome gave nothing'})."
                     continue
@@ -177,9 +179,18 @@ def _write_images(exhibits: Sequence[Exhibit], folder: Path, png_scale: float) -
                     temporary.write_bytes(_settled(drawn.read_bytes(), kind))
 
 
+def _room() -> Path:
+    """Where Chrome can keep its page and profile: one that came by snap sees no temporary file."""
+    from choreographer.browsers.chromium import Chromium
+
+    chrome = Chromium.find_browser(skip_local=False) or ""
+    return Path.home() if "snap" in chrome else Path(gettempdir())
+
+
 def _draw(exhibits: Sequence[Exhibit], place: Path, png_scale: float) -> str:
     """Draw into a folder; returns the first line of the first thing that went wrong."""
-    from kaleido import write_fig_from_object_sync
+    from choreographer.errors import BrowserClosedError, BrowserFailedError, ChannelClosedError
+    from kaleido import PageGenerator, write_fig_from_object_sync
 
     asked: list[dict[str, Any]] = [
         {
@@ -195,9 +206,14 @@ def _draw(exhibits: Sequence[Exhibit], place: Path, png_scale: float) -> str:
         for one in exhibits
         for kind in IMAGES
     ]
+    page = place / "page.html"
     # else the page asks the network for MathJax, and Chrome for updates, accounts and a start page
-    quiet = {"mathjax": False, "proxy_server": NOWHERE}
-    errors = write_fig_from_object_sync(asked, kopts=quiet)
+    page.write_text(PageGenerator(mathjax=False).generate_index(), encoding="utf-8")
+    own = {"page_generator": page, "tmp_dir": place, "proxy_server": NOWHERE}
+    try:
+        errors = write_fig_from_object_sync(asked, kopts=own)
+    except (BrowserClosedError, BrowserFailedError, ChannelClosedError, CancelledError):
+        return ENDED
     return next((str(error).strip().splitlines()[0] for error in errors or () if str(error)), "")
 
 

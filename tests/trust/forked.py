@@ -31,9 +31,11 @@ STAGES = {
     "experiment.search.score_on_dev": "sweep",
     "experiment.target.evaluate": "scoring",
     "experiment.grid.save_run": "writing",
+    "figures.bundle._draw": "drawing",
 }
 AFTER = {"writing": "clearing up"}
-CHANGING = {"manifest.json", "ledger.json"}  # they hold times
+# they hold times, and Chrome's a random number
+CHANGING = {"manifest.json", "ledger.json", "settings.dat"}
 _told: int | None = None  # where this process tells its stages
 
 

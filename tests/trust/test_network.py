@@ -1,7 +1,7 @@
 """No command asks the network by itself; where one must, its absence is one line.
 
-The block sees what Python does in the command's own process. Of what a command starts, Chrome is
-held to its own log of the network; `bench` starts Pythons for its peers and is not tried here.
+The block sees what Python does in the command's own process. What it starts is not seen: for Chrome
+see `test_chrome.py`; `bench` starts Pythons for its peers and is not tried.
 """
 
 from __future__ import annotations
@@ -10,16 +10,8 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 
-import plotly.graph_objects as go
-import pytest
-from choreographer.browsers.chromium import Chromium
 from trust_ground import Ground
-
-from cast_lens.figures.bundle import write_bundles
-from cast_lens.figures.exhibit import Exhibit
-from cast_lens.figures.style import styled
 
 BLOCKED = """
 import socket, sys
@@ -40,9 +32,6 @@ for words in open("commands").read().splitlines():
         codes.append(end.code or 0)
 open("codes", "w").write(repr(codes))
 """
-LOGGING = '#!/bin/sh\nexec "{chrome}" "$@" --log-net-log="{log}"\n'
-# a UDP connect alone sends nothing: Chrome looks so whether there is IPv6
-ASKING = {"HOST_RESOLVER_MANAGER_JOB", "DNS_TRANSACTION", "UDP_BYTES_SENT"}
 
 
 def _without_network(ground: Ground, *commands: list[str]) -> tuple[list[int], list[str], str]:
@@ -106,41 +95,3 @@ def test_a_hub_model_asks_the_network_and_its_absence_is_one_line(ground: Ground
     assert codes == [2]
     assert "nor reachable" in said.splitlines()[-1]
     assert "Traceback" not in said
-
-
-def _asked(log: Path) -> tuple[set[str], set[str]]:
-    """Of Chrome's log of the network: what left the machine, and where it connected to."""
-    first, *lines = log.read_text(encoding="utf-8").splitlines()
-    numbers = json.loads(first.removeprefix('{"constants":').rstrip(","))["logEventTypes"]
-    kinds = {number: kind for kind, number in numbers.items()}
-    assert kinds.keys() >= {numbers[kind] for kind in ASKING}, "another Chrome's words"
-    left, reached = set(), set()
-    for line in lines:
-        if not line.startswith('{"params"'):
-            continue
-        event = json.loads(line.rstrip(","))
-        kind = kinds[event["type"]]
-        if kind in ASKING:
-            left.add(f"{kind} {event['params']}")
-        elif kind == "TCP_CONNECT_ATTEMPT" and "address" in event["params"]:
-            reached.add(event["params"]["address"].rpartition(":")[0])
-    return left, reached
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="Chrome is started by a shell script")
-def test_chrome_asks_the_network_for_nothing_while_it_draws(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    chrome = Chromium.find_browser(skip_local=False)
-    if chrome is None:
-        pytest.skip("no Chrome or Chromium is installed")
-    script, log = tmp_path / "chrome", tmp_path / "log"
-    script.write_text(LOGGING.format(chrome=chrome, log=log))
-    script.chmod(0o755)
-    monkeypatch.setattr(Chromium, "find_browser", lambda **_: str(script))
-    figure = styled(go.Figure(go.Scatter(y=[1, 2])), "Two points")
-    one = Exhibit("points", figure, "Caption.", "Alt text.", [{"y": 1}])
-    assert write_bundles([one], tmp_path / "drawn") == ()
-    left, reached = _asked(log)
-    assert left == set()
-    assert reached <= {"127.0.0.1"}

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
+from cast_lens.visible import escaped
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -28,7 +30,7 @@ class Tabular:
     def _repr_html_(self) -> str:
         frame = self.to_frame()
         single = len(frame) == 1
-        return str(
+        return escaped(
             (frame.T if single else frame).to_html(
                 max_rows=None if single else LONG,
                 max_cols=WIDE,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import re
 import sys
 from typing import Annotated, Any
 
@@ -13,30 +12,25 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from cast_lens.visible import escaped, escaped_json
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 # a table cut to 80 columns in a log or a pipe would lose its numbers
 WIDTH = None if sys.stdout.isatty() else 160
-# a text of a task or file must not command the terminal; line breaks and tabs stay
-COMMANDING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-
-
-def harmless(text: str) -> str:
-    """Text whose control characters are written out and do nothing."""
-    return COMMANDING.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
 
 
 def to_terminal(text: str) -> None:
     """One notice on standard error, word for word."""
     console = Console(stderr=True, soft_wrap=True)
-    console.print(harmless(text), markup=False, highlight=False, emoji=False)
+    console.print(escaped(text), markup=False, highlight=False, emoji=False)
 
 
 class _Harmless(logging.Formatter):
-    """Lines of a log; see `harmless`."""
+    """Lines of a log; see `escaped`."""
 
     def format(self, record: logging.LogRecord) -> str:
         """One line."""
-        return harmless(super().format(record))
+        return escaped(super().format(record))
 
 
 def log_to_stderr() -> None:
@@ -50,7 +44,7 @@ def log_to_stderr() -> None:
 
 def print_json(value: Any) -> None:
     """JSON on standard output."""
-    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+    sys.stdout.write(escaped_json(json.dumps(value, indent=2, ensure_ascii=False)) + "\n")
 
 
 def print_table(table: Table) -> None:
@@ -61,7 +55,7 @@ def print_table(table: Table) -> None:
 def print_line(text: str = "") -> None:
     """A line on standard output, word for word."""
     console = Console(width=WIDTH, soft_wrap=True)
-    console.print(harmless(text), markup=False, highlight=False, emoji=False)
+    console.print(escaped(text), markup=False, highlight=False, emoji=False)
 
 
 class _WordForWord(Table):
@@ -69,13 +63,13 @@ class _WordForWord(Table):
 
     def add_row(self, *cells: RenderableType | None, **options: Any) -> None:
         """Add a row; see `rich.table.Table.add_row`."""
-        shown = (Text(harmless(cell)) if isinstance(cell, str) else cell for cell in cells)
+        shown = (Text(escaped(cell)) if isinstance(cell, str) else cell for cell in cells)
         super().add_row(*shown, **options)
 
 
 def plain_table(title: str, *columns: str) -> Table:
     """An open table, numbers to be right-aligned by naming a column with a leading ``>``."""
-    heading = Text(harmless(title), style="table.title")
+    heading = Text(escaped(title), style="table.title")
     table = _WordForWord(title=heading, title_justify="left", box=None, pad_edge=False)
     table.header_style = "bold"
     for column in columns:

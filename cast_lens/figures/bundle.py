@@ -16,11 +16,12 @@ import plotly.graph_objects as go
 
 from cast_lens.errors import FigureError
 from cast_lens.figures.exhibit import Exhibit
-from cast_lens.figures.style import HEIGHT, TOP, WIDTH, head_height, headings, visible
+from cast_lens.figures.style import HEIGHT, TOP, WIDTH, head_height, headings
 from cast_lens.files import scratch_folder, whole_file, write_text
+from cast_lens.visible import visible
 
 SCRIPT = "plotly.min.js"
-IMAGES = ("png", "svg")
+IMAGES = {"png": b"IEND\xaeB`\x82", "svg": b"</svg>"}  # and how a whole one ends
 # plotly.js 3.7 puts a button beside each figure that sends its data to a server: not here
 CONFIG = {
     "responsive": True,
@@ -170,9 +171,9 @@ def _write_images(exhibits: Sequence[Exhibit], folder: Path, png_scale: float) -
             yield NO_CHROME
             return
         for one in exhibits:
-            for kind in IMAGES:
+            for kind, end in IMAGES.items():
                 drawn = place / f"{one.stem}.{kind}"
-                if not drawn.exists():
+                if not drawn.exists() or not drawn.read_bytes().rstrip().endswith(end):
                     yield f"{drawn.name} could not be drawn ({failed or 'Chrome gave nothing'})."
                     continue
                 with whole_file(folder / drawn.name) as temporary:

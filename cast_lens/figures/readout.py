@@ -26,9 +26,13 @@ SYMBOLS = ("circle", "square", "x", "diamond")
 
 def visible(token: str, longest: int = LONGEST) -> str:
     """A token as text that can be seen: spaces, breaks and control characters marked, escaped."""
-    marked = "".join(MARKS.get(c) or (c if c.isprintable() else f"\\x{ord(c):02x}") for c in token)
+    marked = "".join(MARKS.get(c) or (c if c.isprintable() else _escape(c)) for c in token)
     cut = marked if len(marked) <= longest else marked[: longest - 1] + "…"
     return plain(cut) or "(empty)"
+
+
+def _escape(character: str) -> str:
+    return character.encode("unicode_escape").decode()
 
 
 def readout_map(found: Readout) -> Exhibit:

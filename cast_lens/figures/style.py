@@ -9,6 +9,8 @@ from typing import Any
 
 import plotly.graph_objects as go
 
+from cast_lens.visible import visible
+
 INK, FAINT, ACCENT = "#1b2a41", "#9aa5b1", "#c8553d"
 # told apart in grey too: each next one is lighter
 COLOURS = ("#1b2a41", "#c8553d", "#2a7f9e", "#e0a030", "#7fb069", "#b8a1d9")
@@ -16,8 +18,6 @@ DASHES = ("solid", "dash", "dot", "dashdot")
 WIDTH, HEIGHT = 1000, 640  # pixels of an image, before scaling
 TITLE_LINE, SUBTITLE_LINE = 92, 124  # characters that fit the width in a wide fallback font
 TOP, LINE, SUBTITLE = 46, 23, 17  # pixels: above the plot, and of each line of its title
-# control characters and those that turn the direction of what follows
-HIDDEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 def styled(figure: go.Figure, title: str, subtitle: str = "", **layout: Any) -> go.Figure:
@@ -86,17 +86,6 @@ def headings(figure: go.Figure) -> tuple[str, str]:
 def _bare(markup: str) -> str:
     spaced = re.sub("<br>|\u00a0", " ", markup)
     return html.unescape(re.sub(r"<[^<>]*>", "", spaced)).strip()
-
-
-def visible(text: str) -> str:
-    """Text whose control characters are shown and do nothing; lines and tabs stay."""
-    return HIDDEN.sub(_shown, text)
-
-
-def _shown(found: re.Match[str]) -> str:
-    code = ord(found[0])
-    # Unicode has a picture of each of the old control characters
-    return chr(0x2400 + code) if code < 0x20 else f"<U+{code:04X}>"
 
 
 def plain(text: str) -> str:

@@ -22,11 +22,12 @@ from cast_lens.experiment.store import LEDGER, as_toml, load_manifest
 from cast_lens.figures.bundle import csv_of, spec_of
 from cast_lens.figures.exhibit import Exhibit
 from cast_lens.figures.of_run import exhibits_of
-from cast_lens.figures.style import headings, visible
+from cast_lens.figures.style import headings
 from cast_lens.report import words
 from cast_lens.report.changed import changed_of
 from cast_lens.report.tables import cost_table, drawn_table, planned_table, result_tables
 from cast_lens.report.template import DRAW, TEMPLATE
+from cast_lens.visible import visible
 
 SECTIONS = (
     ("asked", "What was asked"),

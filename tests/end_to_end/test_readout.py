@@ -245,6 +245,7 @@ def test_what_cannot_be_read_out_is_refused(known: Planted) -> None:
         (" the", "␣the"),
         ("\n\n", "↵↵"),
         ("\x1b[31m", "\\x1b[31m"),
+        ("\u202egnp", "\\u202egnp"),
         ("", "(empty)"),
         ("<b>&", "&lt;b&gt;&amp;"),
         ("x" * 40, "x" * 13 + "…"),

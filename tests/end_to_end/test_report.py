@@ -24,10 +24,10 @@ from cast_lens.experiment.store import load_run, save_run
 from cast_lens.figures import bundle
 from cast_lens.figures.exhibit import Exhibit
 from cast_lens.figures.of_run import run_exhibits
-from cast_lens.figures.style import visible
 from cast_lens.model.planted import LAYER, Planted
 from cast_lens.report import changed
 from cast_lens.report.page import SECTIONS, report_page
+from cast_lens.visible import visible
 
 EVIL = '<script>alert("x")</script></title> **bold** `code` \x1b[31mred\x1b[0m \u202eabc'
 CHROME = next(

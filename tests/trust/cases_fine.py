@@ -11,7 +11,7 @@ from cases_tasks import Case, Prepare
 from trust_ground import CARD, SPLITS, Ground, jsonl, row, rows
 
 ACUTE = "\N{COMBINING ACUTE ACCENT}"
-ESCAPE = "\x1b[31mred\x1b[2J\x1b]0;owned\x07"
+ESCAPE = "\x1b[31mred\x1b[2J\x1b]0;owned\x07\u202egnp\u2066"
 
 
 def labelled(labels: Sequence[str], text: str = "thing") -> Prepare:
@@ -114,7 +114,11 @@ FINE: list[Case] = [
     ("markup in a check", marked("tasks", "check", "tasks"), "none"),
     ("terminal commands in a run", commanding(), "red\\x1b[31mred"),
     ("terminal commands in a selection", commanding(*SELECT), "train\\x1b[31mred"),
-    ("terminal commands in a prompt", commanding(*PROMPTS), "\\x1b]0;owned\\x07 test 0"),
+    (
+        "terminal commands in a prompt",
+        commanding(*PROMPTS),
+        "owned\\x07\\u202egnp\\u2066 test 0",
+    ),
     ("terminal commands in a check", commanding("tasks", "check", "tasks"), "none"),
     ("a test text in train", _leaked, "1 test items left out"),
     ("Windows line ends", _windows, "cast"),

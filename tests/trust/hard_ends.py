@@ -26,7 +26,8 @@ Told = dict[str, str | None]
 
 def words_of(model: str, encoder: str, out: str = OUT) -> list[str]:
     """A run of all arms; it fetches what it needs."""
-    tasks = ["--sources", "present_past,third_person", "--targets", "third_person"]
+    pairs = "present_past,third_person"
+    tasks = ["--sources", pairs, "--targets", pairs]
     return ["run", "--model", model, "--embeddings", encoder, "--out", out, *tasks, *SMALL]
 
 

@@ -61,11 +61,17 @@ def attempts(alone: Alone, given: argparse.Namespace) -> Iterator[tuple[str, Att
     for name in given.commands:
         words = [name, *OTHERS[name]]
         if name in TAKING_A_MODEL:
-            words += ["--model", given.model, *TAKING_A_MODEL[name]]
+            words += ["--model", str(_folder(alone, given.model)), *TAKING_A_MODEL[name]]
         yield "kill", partial(killed_command, alone=alone, words=words, draw=draw)
     for _ in range(given.together):
         for outs in ([OUT, OUT], MANY[:2], MANY):
             yield "together", partial(together, alone=alone, outs=outs)
+
+
+def _folder(alone: Alone, model: str) -> Path:
+    """A model's folder seen from the place: the peers of `bench` do not know its short name."""
+    (found,) = (path.parent for path in (alone.place / "cache").rglob(f"{model}*/config.json"))
+    return found.relative_to(alone.place)
 
 
 def main(given: argparse.Namespace) -> int:

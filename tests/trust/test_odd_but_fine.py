@@ -15,4 +15,4 @@ def test_what_is_odd_but_fine_works(ground: Ground, prepare: Prepare, said: str)
     done = cast_lens(*prepare(ground))
     assert done.code == 0, done.stderr
     assert said in done.stdout
-    assert "\x1b" not in done.stdout + done.stderr
+    assert not set("\x1b\u202e\u2066") & set(done.stdout + done.stderr)

@@ -19,10 +19,11 @@ from kaleido.errors import ChromeNotFoundError
 from cast_lens.analysis.selection.choice import select_examples
 from cast_lens.errors import FigureError
 from cast_lens.figures import bundle
-from cast_lens.figures.bundle import NO_CHROME, SCRIPT, csv_of, spec_of, write_bundles
+from cast_lens.figures.bundle import IMAGES, NO_CHROME, SCRIPT, csv_of, spec_of, write_bundles
 from cast_lens.figures.exhibit import Exhibit
 from cast_lens.figures.selection import selection_map
-from cast_lens.figures.style import headings, plain, styled, visible
+from cast_lens.figures.style import headings, plain, styled
+from cast_lens.visible import visible
 
 EVIL = '</title></script><script>alert("x")</script> **bold** \x1b[31mred\x1b[0m & \u202egnp'
 
@@ -115,14 +116,15 @@ def test_one_figure_that_cannot_be_drawn_does_not_keep_the_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def some(exhibits: list[Exhibit], place: Path, _: float) -> str:
-        for kind in ("png", "svg"):
-            (place / f"{exhibits[0].stem}.{kind}").write_bytes(b"drawn")
+        for kind, end in IMAGES.items():
+            (place / f"{exhibits[0].stem}.{kind}").write_bytes(b"drawn" + end)
+            (place / f"{exhibits[1].stem}.{kind}").write_bytes(b"half")
         return "no WebGL"
 
     monkeypatch.setattr(bundle, "_draw", some)
     notes = write_bundles([exhibit("one"), exhibit("two")], tmp_path)
     assert notes == tuple(f"two.{k} could not be drawn (no WebGL)." for k in ("png", "svg"))
-    assert (tmp_path / "one.png").read_bytes() == b"drawn"
+    assert (tmp_path / "one.png").read_bytes() == b"drawn" + IMAGES["png"]
     assert not (tmp_path / "two.png").exists()
 
 

@@ -70,7 +70,7 @@ def attempts(alone: Alone, given: argparse.Namespace) -> Iterator[tuple[str, Att
 
 def _folder(alone: Alone, model: str) -> Path:
     """A model's folder seen from the place: the peers of `bench` do not know its short name."""
-    (found,) = (path.parent for path in (alone.place / "cache").rglob(f"{model}*/config.json"))
+    (found,) = (alone.place / "cache" / "models").glob(f"{model}-[0-9]*")
     return found.relative_to(alone.place)
 
 

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from cast_lens.files import (
     CHUNK_BYTES,
     fingerprint,
+    scratch_folder,
     sha256_of_file,
     whole_file,
     whole_folder,
@@ -53,6 +54,26 @@ def test_what_a_killed_process_left_of_a_file_goes_when_it_is_written_again(tmp_
     assert len(names(tmp_path)) == 2  # only whoever writes the same file knows what it was
     write_text(tmp_path / "file.txt", "all of it")
     assert names(tmp_path) == ["file.txt", "other.txt"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="who is dead cannot be told there")
+def test_what_a_killed_process_left_of_a_scratch_folder_goes_and_a_living_ones_stays(
+    tmp_path: Path,
+) -> None:
+    write = (
+        "from cast_lens.files import scratch_folder; from pathlib import Path; import os, signal"
+    )
+    write += f"\nwith scratch_folder('work', Path({str(tmp_path)!r})) as folder:\n"
+    write += "    (folder / 'half').touch(); os.kill(os.getpid(), signal.SIGKILL)"
+    with scratch_folder("work", tmp_path) as living:
+        subprocess.run([sys.executable, "-c", write], check=False)
+        (dead,) = set(tmp_path.iterdir()) - {living}
+        with scratch_folder("other", tmp_path):
+            assert dead.exists()
+        with scratch_folder("work", tmp_path):
+            assert not dead.exists()
+            assert living.exists()
+    assert names(tmp_path) == []
 
 
 def test_what_somebody_else_writes_or_keeps_beside_a_file_is_left_alone(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import statistics
 import subprocess
 import sys
@@ -16,7 +15,7 @@ import torch
 from cast_lens.benchmark.arms_together import arms_together
 from cast_lens.benchmark.growth import Curve, growth
 from cast_lens.benchmark.machine import matmul_rate, tokens_passed
-from cast_lens.benchmark.peers import EXTRACTION, Peer, peers, steering_vectors
+from cast_lens.benchmark.peers import EXTRACTION, Peer, json_of, peers, steering_vectors
 from cast_lens.benchmark.works import Material, Work, material, works
 from cast_lens.errors import RunError
 from cast_lens.experiment.config import ARMS
@@ -232,8 +231,7 @@ def _together(lens: Lens) -> Row:
 def _memory(model: str) -> Row:
     """How much more memory 2,000 prompts take than 200."""
     command = [sys.executable, "-m", "cast_lens.benchmark.memory_peer", model]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    few, many = json.loads(done.stdout)
+    few, many = json_of(command, "the measurement of memory")
     return Row(
         "peak memory, 2,000 prompts over 200",
         0.0,

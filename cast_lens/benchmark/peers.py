@@ -132,18 +132,21 @@ def steering_vectors(python: Path, model: str, given: Material, repeats: int) ->
         "repeats": repeats,
         "batch": BATCH,
     }
+    said: dict[str, Any] = json_of([str(python), str(SCRIPT)], "steering-vectors", json.dumps(job))
+    return said
+
+
+def json_of(command: Sequence[str], what: str, given: str = "") -> Any:
+    """What a process, given a text on its standard input, says on its standard output.
+
+    Raises:
+        RunError: when it cannot be started or fails; it ends with the last line of its complaint.
+    """
     try:
-        done = subprocess.run(
-            [str(python), str(SCRIPT)],
-            input=json.dumps(job),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        done = subprocess.run(command, input=given, capture_output=True, text=True, check=False)
     except OSError as error:
-        raise RunError(f"{python}: cannot be run ({error.strerror}).") from error
+        raise RunError(f"{command[0]}: cannot be run ({error.strerror}).") from error
     if done.returncode:
         reason = next(iter(reversed(done.stderr.strip().splitlines())), "no message")
-        raise RunError(f"{python}: steering-vectors did not run ({reason}).")
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
+        raise RunError(f"{command[0]}: {what} did not run ({reason}).")
+    return json.loads(done.stdout)

@@ -14,7 +14,9 @@ from unittest.mock import patch
 
 import pytest
 
+from cast_lens.benchmark.peers import json_of
 from cast_lens.cli.main import main
+from cast_lens.errors import RunError
 from cast_lens.tasks.reader import BUNDLED
 
 
@@ -162,6 +164,12 @@ def test_tasks_check_fails_on_a_task_that_cannot_be_used(tmp_path: Path) -> None
 def test_help_names_examples_and_models_can_be_listed() -> None:
     assert "Examples" in cast_lens("run", "--help").stdout
     assert json.loads(cast_lens("models", "list", "--json").stdout)[0]["name"] == "smollm2-135m"
+
+
+def test_a_process_of_the_benchmark_that_fails_is_told_in_one_line() -> None:
+    with pytest.raises(RunError, match=r"memory did not run \(KeyError: 'gone'\)\.$"):
+        json_of([sys.executable, "-c", "{}['gone']"], "memory")
+    assert json_of([sys.executable, "-c", "print(input())"], "echo", "[1]") == [1]
 
 
 def test_the_benchmark_measures_every_work_and_says_what_it_left_out(

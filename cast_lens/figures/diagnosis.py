@@ -24,6 +24,7 @@ PANELS = (
     "Logit lens: entropy, nats",
 )
 TALL = 920  # pixels
+ONE_TASK = "One task: there is no second vector to compare"
 Values = Sequence[float | None]
 
 
@@ -43,10 +44,13 @@ def diagnosis_page(found: Diagnosis) -> Exhibit:
     """Six panels over the blocks; a dotted line marks the block that dev chose."""
     blocks = found.blocks
     asked = {"task": "which task?", "kind": "few-shot or zero-shot?"}[found.question]
+    titles = [panel.format(question=asked) for panel in PANELS]
+    if found.source == found.target:
+        titles[1] = ONE_TASK
     figure = make_subplots(
         rows=3,
         cols=2,
-        subplot_titles=[panel.format(question=asked) for panel in PANELS],
+        subplot_titles=titles,
         vertical_spacing=0.14,
         horizontal_spacing=0.09,
     )

@@ -109,6 +109,9 @@ def test_one_task_as_source_and_target_has_no_cosine_and_no_random_state_is_touc
     assert own.question == "kind"
     assert all(block.cosine is None and block.shared is None for block in own.blocks)
     assert all("nan" not in sentence.lower() for sentence in own.in_words)
+    titles = [one.text for one in diagnosis_page(own).figure.layout.annotations]
+    assert not any("both tasks" in title for title in titles)
+    assert any("no second vector" in title for title in titles)
 
 
 def test_the_page_draws_every_number(found: Diagnosis) -> None:

@@ -70,13 +70,6 @@ MUTANTS = (
         "tests/unit/test_bundles.py",
     ),
     Mutant(
-        "the doctor asks the network",
-        "cli/doctor.py",
-        "    found = examine(",
-        "    import socket\n\n    socket.getaddrinfo('a.invalid', 80)\n    found = examine(",
-        "tests/trust/test_network.py",
-    ),
-    Mutant(
         "a Ctrl-C that Python drops is lost",
         "interrupts.py",
         "again.start()",

@@ -9,6 +9,7 @@ import os
 import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -21,6 +22,7 @@ if sys.platform != "win32":
 
 CHUNK_BYTES = 1 << 20
 HALF = ".half"  # how names of temporary files end
+TRIES, PAUSE = 20, 0.1  # seconds between two tries
 
 
 def sha256_of_file(path: Path) -> str:
@@ -90,9 +92,18 @@ if sys.platform != "win32":
 def _remove_unless_held(path: Path) -> None:
     with suppress(OSError), _held(path) as alone:
         if alone and path.is_dir():
-            shutil.rmtree(path, ignore_errors=True)
+            _remove_folder(path)
         elif alone:
             path.unlink()
+
+
+def _remove_folder(path: Path) -> None:
+    """Remove a folder into which a process that is ending may still write."""
+    for _ in range(TRIES):
+        shutil.rmtree(path, ignore_errors=True)
+        if not path.exists():
+            return
+        time.sleep(PAUSE)
 
 
 @contextmanager
@@ -108,7 +119,7 @@ def scratch_folder(name: str, within: Path) -> Iterator[Path]:
         with _held(made):
             yield made
     finally:
-        shutil.rmtree(made, ignore_errors=True)
+        _remove_folder(made)
 
 
 @contextmanager

@@ -6,6 +6,9 @@ import hashlib
 import json
 import subprocess
 import sys
+import threading
+import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -182,3 +185,19 @@ def test_a_fingerprint_is_the_same_in_every_process() -> None:
     written = '{"a":{"x":true},"b":["é",1.5,null]}'
     assert fingerprint(value) == other
     assert fingerprint(value) == hashlib.sha256(written.encode()).hexdigest()[:16]
+
+
+def test_a_scratch_folder_goes_though_somebody_still_writes_into_it_for_a_moment(
+    tmp_path: Path,
+) -> None:
+    def write(place: Path) -> None:
+        end = time.monotonic() + 0.5
+        while time.monotonic() < end:
+            with suppress(OSError):
+                (place / str(time.monotonic_ns())).write_text("")
+
+    with scratch_folder("drawing", tmp_path) as place:
+        writer = threading.Thread(target=write, args=(place,))
+        writer.start()
+    writer.join()
+    assert names(tmp_path) == []

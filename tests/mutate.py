@@ -99,10 +99,10 @@ MUTANTS = (
     ),
     Mutant(
         "the null's cosine is added, not subtracted",
-        "analysis/parallelism.py",
-        "_mean_cosine(point) - _mean_cosine(_means(null))",
-        "_mean_cosine(point) + _mean_cosine(_means(null))",
-        "tests/unit/test_parallelism.py",
+        "analysis/cosines/measure.py",
+        "excess, spread = plain.pairs - null.pairs,",
+        "excess, spread = plain.pairs + null.pairs,",
+        "tests/unit/test_cosine_matrices.py",
     ),
     Mutant(
         "noise of the mean counts as part of the vector",

@@ -12,7 +12,6 @@ from cast_lens.analysis.cosines.measure import cosine_matrices
 from cast_lens.analysis.estimates import proportion
 from cast_lens.analysis.forecast import forecast_gain
 from cast_lens.analysis.paired_tests import ALPHA
-from cast_lens.analysis.parallelism import parallelism
 from cast_lens.analysis.similarity import debiased_cka, principal_angles, share_between
 from cast_lens.analysis.validation_record import Validation, judged
 
@@ -116,7 +115,8 @@ def _differences(
 
 
 def _flips(generator: np.random.Generator, effect: float) -> bool:
-    return parallelism(_differences(generator, effect, 0.0), {}, 0).flips_p <= ALPHA
+    plain = _differences(generator, effect, 0.0)
+    return cosine_matrices(plain, {}, np.eye(WIDTH), 0).flips_p <= ALPHA
 
 
 def _exchanged(generator: np.random.Generator, effect: float) -> bool:
@@ -128,8 +128,8 @@ def _exchanged(generator: np.random.Generator, effect: float) -> bool:
 def _excess(generator: np.random.Generator, effect: float) -> bool:
     plain = _differences(generator, 1.0 + effect, 1.0)
     null = _differences(generator, 1.0, 1.0, first=TASKS + 1)
-    (one,) = parallelism(plain, {"text": null}, 0).excess.values()
-    return one.low > 0 or one.high < 0
+    excess = cosine_matrices(plain, {"text": null}, np.eye(WIDTH), 0).against["text"].excess
+    return excess.low > 0 or excess.high < 0
 
 
 _GAINS = f"{TARGETS} targets of {PAIRS} sources, {ITEMS} items"

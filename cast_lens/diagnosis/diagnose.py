@@ -16,12 +16,12 @@ from cast_lens.analysis.estimates import proportion
 from cast_lens.analysis.families import benjamini_hochberg
 from cast_lens.analysis.probing import Probe, probe
 from cast_lens.diagnosis.diagnosed import DiagnosedBlock, Diagnosis
-from cast_lens.diagnosis.parallel import IRRELEVANT, NULLS, block_of
 from cast_lens.diagnosis.probes import letters_of
 from cast_lens.diagnosis.readout import MeanReadout, mean_readout
 from cast_lens.experiment.cells import Cells
 from cast_lens.experiment.config import Arm, CastConfig
 from cast_lens.experiment.evaluate import Questions, likelihoods_of
+from cast_lens.experiment.parallel import IRRELEVANT, NULLS, block_of
 from cast_lens.experiment.search import Chosen, choose_sites, relative_dose, trials
 from cast_lens.experiment.sources import Source, demonstrations_for, read_source
 from cast_lens.experiment.summary import clusters_of

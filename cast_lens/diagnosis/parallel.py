@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-
-import numpy as np
-from jaxtyping import Float
-
-from cast_lens.analysis.cosines.measure import FEWEST_EXAMPLES, cosine_matrices
+from cast_lens.analysis.cosines.measure import FEWEST_EXAMPLES
 from cast_lens.analysis.cosines.records import RAW, CosineMatrices
 from cast_lens.errors import ConfigError
 from cast_lens.experiment.cells import Cells
-from cast_lens.experiment.config import Arm, CastConfig, Selector
-from cast_lens.experiment.sources import Source, read_source
+from cast_lens.experiment.config import CastConfig, Selector
+from cast_lens.experiment.parallel import NULLS, block_of
+from cast_lens.experiment.sources import read_source
 from cast_lens.model.lens import Lens
 from cast_lens.progress import progress_bar
 from cast_lens.records import Record, Rows, as_row
-from cast_lens.steer.states import ResidualStates, contrast
 from cast_lens.tasks.find import find_tasks
 from cast_lens.tasks.task import Task
-
-IRRELEVANT: Arm = "irrelevant_demos"
-SHUFFLED: Arm = "shuffled_labels"
-NULLS: tuple[Arm, ...] = (IRRELEVANT, SHUFFLED)
 
 
 class ParallelTasks(Record):
@@ -111,26 +102,3 @@ def _check_size(config: CastConfig, task: Task) -> None:
             f"{task.name}: {pool} examples, but {config.shots} shots need at least {fewest}.",
             "Raise examples, lower shots, or leave the task out.",
         )
-
-
-def block_of(sources: Sequence[Source], layer: int, seed: int = 0) -> CosineMatrices:
-    """The record of one block, from states already read with both nulls among the arms."""
-
-    def differences(
-        few: Mapping[str, ResidualStates],
-    ) -> dict[str, Float[np.ndarray, "example d_model"]]:
-        return {
-            source.task.name: contrast(few[source.task.name], source.zero).at(layer).numpy()
-            for source in sources
-        }
-
-    return cosine_matrices(
-        differences({source.task.name: source.few for source in sources}),
-        {
-            null: differences({source.task.name: source.altered[null] for source in sources})
-            for null in NULLS
-        },
-        np.concatenate([source.zero.at(layer).numpy() for source in sources]).astype(float),
-        layer,
-        seed,
-    )

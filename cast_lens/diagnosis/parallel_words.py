@@ -10,14 +10,13 @@ import numpy as np
 from cast_lens.analysis.cosines.records import (
     CENTRED,
     PLAIN,
-    RAW,
     WHITENED,
     CosineMatrices,
     Cosines,
     PairCosine,
     beyond,
 )
-from cast_lens.diagnosis.parallel import IRRELEVANT, SHUFFLED
+from cast_lens.experiment.parallel import IRRELEVANT, SHUFFLED
 
 MEANINGS: dict[str, str] = {
     IRRELEVANT: "demonstrations of random words of the same length",
@@ -56,18 +55,6 @@ def in_words(blocks: Sequence[CosineMatrices]) -> tuple[str, ...]:
     return tuple(sentences)
 
 
-def found(block: CosineMatrices, whose: str = PLAIN, kind: str = RAW) -> Cosines:
-    """Cosines that every record has.
-
-    Raises:
-        KeyError: when this one has not.
-    """
-    cosines = block.find(whose, kind)
-    if cosines is None:
-        raise KeyError(f"{whose}, {kind}")
-    return cosines
-
-
 def examples_of(block: CosineMatrices) -> str:
     """How many examples a task has: one number where all have as many."""
     fewest, most = min(block.examples), max(block.examples)
@@ -83,7 +70,7 @@ def interval(cosines: Cosines) -> str:
 def _raw(block: CosineMatrices) -> str:
     return (
         f"After block {block.layer} the difference vectors of {len(block.tasks)} tasks have a mean "
-        f"raw cosine of {interval(found(block))}; random directions with the covariance of the "
+        f"raw cosine of {interval(block.found())}; random directions with the covariance of the "
         f"states stay below {block.random_band:.2f} (95 %)."
     )
 
@@ -104,7 +91,7 @@ def _null(block: CosineMatrices, null: str) -> str:
     less = sum(test.holm < ALPHA and test.excess.value < 0 for test in tests)
     what = MEANINGS.get(null, null)
     return (
-        f"With {what} the mean cosine is {interval(found(block, null))}, so the task's own "
+        f"With {what} the mean cosine is {interval(block.found(null))}, so the task's own "
         f"demonstrations add {excess.excess.value:+.2f} [{excess.excess.low:+.2f}, "
         f"{excess.excess.high:+.2f}] (p {excess.p:.2g}); significantly more parallel are {more} of "
         f"{len(block.pairs)} pairs, significantly less {less} (Holm, {ALPHA:g})."
@@ -112,7 +99,7 @@ def _null(block: CosineMatrices, null: str) -> str:
 
 
 def _rest(block: CosineMatrices) -> str:
-    white, freedom = found(block, PLAIN, WHITENED), sum(n - 1 for n in block.examples)
+    white, freedom = block.found(PLAIN, WHITENED), sum(n - 1 for n in block.examples)
     few = (
         f" (few: {freedom} deviations for a covariance of {block.width} dimensions)"
         if freedom < block.width
@@ -150,7 +137,7 @@ def _rogue(block: CosineMatrices) -> str:
 def _beyond(block: CosineMatrices) -> tuple[str, ...]:
     if IRRELEVANT not in block.nulls:
         return ()
-    left = found(block, beyond(IRRELEVANT))
+    left = block.found(beyond(IRRELEVANT))
     return (
         "What the tasks' demonstrations do beyond random words of the same length (few-shot minus "
         f"random-word states) has a mean cosine of {interval(left)}.",
@@ -163,15 +150,15 @@ def _ceiling(block: CosineMatrices) -> str:
     mean = f"{np.mean(known):.2f}" if known else "unknown"
     noted = f", of which {above} above 1 by noise" if above else ""
     return (
-        f"Noise allows at most {found(block).ceiling:.2f}; cosines corrected for it have a mean "
+        f"Noise allows at most {block.found().ceiling:.2f}; cosines corrected for it have a mean "
         f"of {mean} ({len(known)} of {len(block.pairs)} pairs{noted})."
     )
 
 
 def _course(blocks: Sequence[CosineMatrices]) -> str:
     def part(block: CosineMatrices) -> str:
-        texts = [f"{found(block, null).mean.value:.2f}" for null in block.nulls[:1]]
-        return f"{block.layer}: {found(block).mean.value:.2f} ({', '.join(texts)})"
+        texts = [f"{block.found(null).mean.value:.2f}" for null in block.nulls[:1]]
+        return f"{block.layer}: {block.found().mean.value:.2f} ({', '.join(texts)})"
 
     what = MEANINGS.get(blocks[0].nulls[0], blocks[0].nulls[0])
     return f"By block, raw (and {what}): {'; '.join(map(part, blocks))}."

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from cast_lens.analysis.comparisons import Comparison
+from cast_lens.analysis.cosines.records import PLAIN, RAW, WHITENED
 from cast_lens.analysis.families import holm
 from cast_lens.experiment.claim_card import (
     NO_CURVE,
@@ -26,6 +27,7 @@ from cast_lens.experiment.config import Arm
 from cast_lens.experiment.curves import CurvePoint
 from cast_lens.experiment.open_questions import open_questions
 from cast_lens.experiment.outcomes import SCOPES, WINDOW, Outcomes, Pair, Scope, outcomes_of
+from cast_lens.experiment.parallel import IRRELEVANT, SHUFFLED
 
 VERSUS: dict[str, tuple[Arm, str]] = {
     "contrast": ("few_only", "Subtracting the zero-shot state matters"),
@@ -35,7 +37,8 @@ VERSUS: dict[str, tuple[Arm, str]] = {
     "more than ICL": ("icl_cross_task", "The vector does more than the demonstrations themselves"),
 }
 
-NULLS = {"irrelevant_demos": "random text", "shuffled_labels": "permuted labels"}
+TEXTS: dict[str, str] = {IRRELEVANT: "random text", SHUFFLED: "permuted labels"}
+TOO_FEW = "It takes two sources of four examples."
 IN_TASK: dict[Arm, Arm] = {"icl_cross_task": "icl_in_task"}
 
 
@@ -80,18 +83,18 @@ def _parallel(found: Outcomes) -> ClaimCard:
     scope = "all sources"
     one = found.middle_parallelism
     if one is None:
-        return not_tested(key, claim, scope, "It takes two sources.")
+        return not_tested(key, claim, scope, TOO_FEW)
     least = found.result.config.smallest_cosine
-    null = one.excess.get("irrelevant_demos")
+    raw, whitened = one.found(PLAIN, RAW), one.found(PLAIN, WHITENED)
     says = (
-        f"Block {one.layer}: mean cosine {one.cosine.value:.2f} (ceiling {one.ceiling:.2f}), "
-        f"{one.without_shared.value:+.2f} once the shared direction is removed "
-        f"({-1 / (len(one.tasks) - 1):+.2f} if nothing else is shared)."
+        f"Block {one.layer}: mean cosine {raw.mean.value:.2f} (ceiling {raw.ceiling:.2f}), "
+        f"whitened {whitened.mean.value:.2f}; random directions stay below {one.random_band:.2f}."
     )
-    if null is None:
-        return not_tested(key, claim, scope, f"{says} The null arm irrelevant_demos is lacking.")
-    above = [f"{NULLS[name]}: {part.value:+.2f}" for name, part in one.excess.items()]
+    if IRRELEVANT not in one.against:
+        return not_tested(key, claim, scope, f"{says} The null arm {IRRELEVANT} is lacking.")
+    above = [f"{TEXTS[name]}: {part.excess.value:+.2f}" for name, part in one.against.items()]
     says += f" Above {', '.join(above)}."
+    null = one.against[IRRELEVANT].excess
     return ClaimCard(
         key=key,
         claim=claim,
@@ -175,13 +178,13 @@ def _dissimilar(found: Outcomes) -> ClaimCard:
     scope: Scope = "another task's vector"
     one = found.middle_parallelism
     if one is None:
-        return not_tested(key, claim, scope, "It takes two sources.")
-    at = {task: i for i, task in enumerate(one.tasks)}
+        return not_tested(key, claim, scope, TOO_FEW)
+    own = set(one.tasks)
     far: list[Pair] = []
     for target in dict.fromkeys(pair[0] for pair in found.within(scope)):
         sources = [source for t, source in found.within(scope) if t == target]
-        if target in at and len(sources) > 1:
-            sources.sort(key=lambda source: one.matrix[at[target]][at[source]])
+        if target in own and len(sources) > 1:
+            sources.sort(key=lambda source: one.between(target, source))
             far += [(target, source) for source in sources[: math.ceil(len(sources) / 2)]]
     compared = found.compared("cast", "zero_shot", far)
     says = (

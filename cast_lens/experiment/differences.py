@@ -30,6 +30,7 @@ NATS = {"logprob", "label_logprobs", "content_free", "loglikelihood", "loglikeli
 OUTCOMES = {"acc", "acc_bytes", "acc_calibrated", "exact_match", "valid"}
 OUTCOMES |= {"predicted", "generated", "hits"}
 ROUNDED = {"dose", "agreement", "ece", "parallelism"}
+DRAWN = {"flips_p", "flips_holm", "random_p", "random_holm", "p", "holm"}
 SHARES = {"metrics", "differences", "labels", "planned", "search", "sites"}
 Value = float | Tensor | str | int | bool | None
 Leaves = dict[Place, Value]
@@ -51,9 +52,11 @@ class Measure:
     half: float = 0.0
 
 
-# rounding follows the batch a prompt is read in; what is decided by it must still be the same
+# rounding follows the batch a prompt is read in; what is decided by it must still be the same,
+# but a random draw that all but ties may count or not
 NAT = Measure("log-likelihoods", "nats", 2e-3, 0.5)
 ROUND = Measure("cosines, doses, calibration", "", 1e-3, 0.1)
+DRAW = Measure("p values of cosines", "", 0.05, 0.5)
 DIRECTION = Measure("directions", "of their length", 1e-3, 0.1)
 SHARE = Measure("accuracies and their statistics", "")
 OUTCOME = Measure("outcomes of items", COUNT)
@@ -150,6 +153,8 @@ def _apart(first: Value, second: Value) -> float:
 def _of_result(parts: set[str]) -> Measure:
     if parts & NATS:
         return NAT
+    if "parallelism" in parts and parts & DRAWN:
+        return DRAW
     if parts & ROUNDED:
         return ROUND
     return SHARE if parts & SHARES else REST

@@ -68,7 +68,7 @@ def _known(found: Outcomes) -> _Known:
 def _cosine(found: Outcomes, pair: Pair, layer: int) -> float | None:
     for one in found.result.parallelism:
         if one.layer == layer and pair[0] in one.tasks:
-            return one.matrix[one.tasks.index(pair[0])][one.tasks.index(pair[1])]
+            return one.between(*pair)
     return None
 
 

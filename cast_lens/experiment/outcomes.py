@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float
 
 from cast_lens.analysis.comparisons import Comparison, compare_paired
-from cast_lens.analysis.parallelism import Parallelism
+from cast_lens.analysis.cosines.records import CosineMatrices
 from cast_lens.experiment.config import CurveKind
 from cast_lens.experiment.curves import CurvePoint
 from cast_lens.experiment.record import CastResult
@@ -58,8 +58,8 @@ class Outcomes:
         return {layer: layer / max(1, layers - 1) for layer in range(layers)}
 
     @property
-    def middle_parallelism(self) -> Parallelism | None:
-        """At the searched block nearest the middle of the paper's window; None with one source."""
+    def middle_parallelism(self) -> CosineMatrices | None:
+        """At the searched block nearest the middle of the paper's window; None without any."""
         depth, middle = self.depths, sum(WINDOW) / 2
         records = self.result.parallelism
         return min(records, key=lambda one: abs(depth[one.layer] - middle)) if records else None

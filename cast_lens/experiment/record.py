@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from cast_lens.analysis.comparisons import Comparison
+from cast_lens.analysis.cosines.records import CosineMatrices
 from cast_lens.analysis.estimates import Estimate
-from cast_lens.analysis.parallelism import Parallelism
 from cast_lens.experiment.config import Arm, CastConfig
 from cast_lens.experiment.label_facts import LabelFacts
 from cast_lens.records import Record, Rows, as_row, rows_of
 
-SCHEMA = "cast_lens.results.3"
+SCHEMA = "cast_lens.results.4"
 
 
 class Site(Record):
@@ -131,7 +131,8 @@ class CastResult(Record):
         results: in the order targets, then sources, then arms.
         planned: the method against what it must beat.
         costs: of every arm, in the order of `results`.
-        parallelism: of the sources' difference vectors, one record a block.
+        parallelism: of the sources' difference vectors, one record a searched block; none where
+            there is one source, or one of fewer than four examples.
         notes: what a reader must know, such as items left out.
     """
 
@@ -141,7 +142,7 @@ class CastResult(Record):
     results: tuple[ArmResult, ...]
     planned: tuple[Planned, ...]
     costs: tuple[ArmCost, ...]
-    parallelism: tuple[Parallelism, ...]
+    parallelism: tuple[CosineMatrices, ...]
     notes: tuple[str, ...]
 
     def find(self, target: str, arm: str, source: str | None = None) -> ArmResult:

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
-from cast_lens.analysis.parallelism import Parallelism, parallelism
 from cast_lens.errors import ConfigError
 from cast_lens.experiment.arms import PAIR_ARMS, VECTOR_ARMS, left_out
 from cast_lens.experiment.cells import Cells
-from cast_lens.experiment.config import Arm, CastConfig
+from cast_lens.experiment.config import CastConfig
 from cast_lens.experiment.curves import CurvePoint
 from cast_lens.experiment.manifest import Manifest, RunIdentity, manifest_of
+from cast_lens.experiment.parallel import block_of, comparable
 from cast_lens.experiment.planned import planned_comparisons
 from cast_lens.experiment.record import CastResult
-from cast_lens.experiment.sources import Source, read_source
+from cast_lens.experiment.sources import read_source
 from cast_lens.experiment.spent import Spent
 from cast_lens.experiment.summary import clusters_of, values_of
 from cast_lens.experiment.target import EVALUATED, ScoredArm, questions_of, run_target
@@ -26,11 +24,8 @@ from cast_lens.model.lens import Lens
 from cast_lens.model.load import load_lens
 from cast_lens.progress import progress_bar
 from cast_lens.score.plan import make_sheet
-from cast_lens.steer.states import ResidualStates
 from cast_lens.tasks.find import find_tasks
 from cast_lens.tasks.task import Task
-
-NULLS: tuple[Arm, ...] = ("irrelevant_demos", "shuffled_labels")
 
 
 @dataclass(frozen=True)
@@ -155,37 +150,12 @@ def _run(
             },
         ),
         costs=tuple(cost for target in found for cost in target.costs),
-        parallelism=_parallelism(config, states),
+        parallelism=tuple(
+            block_of(states, layer, config.seed)
+            for layer in (states[0].few.layers if comparable(states) else ())
+        ),
         notes=(*missing, *(note for target in found for note in target.notes)),
     )
     curves = tuple(point for target in found for point in target.curves)
     manifest = manifest_of(lens, config, identity, {s.task.name: s.chosen for s in states})
     return CastRun(result, manifest, arms, curves, cells.spent)
-
-
-def _parallelism(config: CastConfig, sources: Sequence[Source]) -> tuple[Parallelism, ...]:
-    """Cosines between sources after every searched block; none with a single source."""
-    if len(sources) < 2:
-        return ()
-
-    def differences(few: Mapping[str, ResidualStates], layer: int) -> dict[str, np.ndarray]:
-        return {
-            source.task.name: (few[source.task.name].at(layer) - source.zero.at(layer)).numpy()
-            for source in sources
-        }
-
-    plain = {source.task.name: source.few for source in sources}
-    altered = {
-        arm: {source.task.name: source.altered[arm] for source in sources}
-        for arm in NULLS
-        if arm in config.arms
-    }
-    return tuple(
-        parallelism(
-            differences(plain, layer),
-            {arm: differences(few, layer) for arm, few in altered.items()},
-            layer,
-            config.seed,
-        )
-        for layer in sources[0].few.layers
-    )

@@ -40,8 +40,10 @@ def add_band(
     high: Sequence[float],
     line: Line,
     place: Place,
+    *,
+    named: bool = False,
 ) -> None:
-    """Fill between two curves."""
+    """Fill between two curves; a band without a curve of its own is named in the legend."""
     figure.add_scatter(
         x=[*xs, *xs[::-1]],
         y=[*high, *low[::-1]],
@@ -51,7 +53,8 @@ def add_band(
         opacity=0.15,
         line={"width": 0},
         hoverinfo="skip",
-        showlegend=False,
+        name=plain(line.name) if named else None,
+        showlegend=named,
         row=place.row,
         col=place.col,
     )

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
-import plotly.graph_objects as go
+from plotly.subplots import make_subplots
 
 from cast_lens.analysis.estimates import Estimate, mean
 from cast_lens.experiment.config import CurveKind
 from cast_lens.experiment.outcomes import SCOPES, Outcomes, Scope
+from cast_lens.figures.bands import Line, Place, add_estimates
 from cast_lens.figures.dots import sizes
 from cast_lens.figures.exhibit import Exhibit
 from cast_lens.figures.style import ACCENT, COLOURS, DASHES, FAINT, plain, styled
@@ -40,9 +40,11 @@ def curves(found: Outcomes) -> tuple[Exhibit, ...]:
 def curve(found: Outcomes, kind: CurveKind) -> Exhibit:
     """Mean accuracy on test against what was varied, with bands over items."""
     lines, levels = _lines(found, kind), _levels(found)
-    figure = go.Figure()
+    figure = make_subplots()
     for at, (name, points) in enumerate(lines.items()):
-        _add_line(figure, name, points, at)
+        look = Line(name, HUES[at % len(HUES)], DASHES[at % len(DASHES)], MARKS[at % len(MARKS)])
+        xs = sorted(points)
+        add_estimates(figure, xs, [points[x] for x in xs], look, Place())
     for name, estimate in levels.items():
         label, colour, dash = LEVELS[name]
         figure.add_hline(
@@ -65,24 +67,6 @@ def curve(found: Outcomes, kind: CurveKind) -> Exhibit:
     ]
     rows += [{"line": name, "x": None, **one.model_dump()} for name, one in levels.items()]
     return Exhibit(f"curve_{kind}", figure, _caption(lines, levels), _alt(lines, levels), rows)
-
-
-def _add_line(figure: go.Figure, name: str, points: Mapping[int, Estimate], at: int) -> None:
-    xs = sorted(points)
-    colour = HUES[at % len(HUES)]
-    band = [*(points[x].high for x in xs), *(points[x].low for x in reversed(xs))]
-    shade: dict[str, Any] = {"fill": "toself", "fillcolor": colour, "opacity": 0.15}
-    figure.add_scatter(
-        x=[*xs, *xs[::-1]], y=band, line={"width": 0}, hoverinfo="skip", showlegend=False, **shade
-    )
-    figure.add_scatter(
-        x=xs,
-        y=[points[x].value for x in xs],
-        name=plain(name),
-        mode="lines+markers",
-        marker={"symbol": MARKS[at % len(MARKS)], "size": 8},
-        line={"color": colour, "dash": DASHES[at % len(DASHES)]},
-    )
 
 
 def _lines(found: Outcomes, kind: CurveKind) -> Lines:

@@ -13,10 +13,11 @@ from cast_lens.experiment.record import CastResult
 from cast_lens.figures.arms import accuracy, gains
 from cast_lens.figures.budgets import budget
 from cast_lens.figures.claims import claim_exhibits
-from cast_lens.figures.cosines import cosines
 from cast_lens.figures.costs import costs
 from cast_lens.figures.exhibit import Exhibit
 from cast_lens.figures.labels import labels
+from cast_lens.figures.parallel_course import parallel_course
+from cast_lens.figures.parallelism import parallel_matrices
 from cast_lens.figures.stems import stem_of
 from cast_lens.figures.sweeps import site_map
 
@@ -41,10 +42,20 @@ def exhibits_of(found: Outcomes, cards: Sequence[ClaimCard]) -> tuple[Exhibit, .
         budget(found.curves),
         *_site_maps(result),
         *(labels(result, target) for target in targets),
-        cosines(result),
+        *_cosines(found),
         costs(result),
     )
     return tuple(one for one in several if one is not None)
+
+
+def _cosines(found: Outcomes) -> Iterator[Exhibit]:
+    """How parallel the sources' vectors are over blocks, and task by task at one of them."""
+    blocks, model = found.result.parallelism, found.result.config.model
+    if len(blocks) > 1:
+        yield parallel_course(blocks, model)
+    one = found.middle_parallelism
+    if one is not None and (len(one.tasks) > 2 or len(blocks) == 1):
+        yield parallel_matrices(one, model)
 
 
 def _site_maps(result: CastResult) -> Iterator[Exhibit]:

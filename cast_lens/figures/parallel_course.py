@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
@@ -16,22 +17,58 @@ from cast_lens.analysis.cosines.records import (
     beyond,
     without,
 )
-from cast_lens.diagnosis.parallel import IRRELEVANT, SHUFFLED
-from cast_lens.diagnosis.parallel_words import examples_of, found, more_than
+from cast_lens.diagnosis.parallel_words import examples_of, more_than
+from cast_lens.experiment.parallel import IRRELEVANT, SHUFFLED
+from cast_lens.figures.bands import Line, Place, add_band, add_estimates
 from cast_lens.figures.exhibit import Exhibit, Value
 from cast_lens.figures.style import ACCENT, COLOURS, FAINT, INK, plain, styled
 
-BAND = 0.22  # opacity
-# whose, kind: name, colour, symbol, dash, column
-LINES = {
-    (PLAIN, RAW): ("task's own demonstrations", INK, "circle", "solid", 1),
-    (IRRELEVANT, RAW): ("random words as demonstrations", ACCENT, "diamond-open", "dash", 1),
-    (SHUFFLED, RAW): ("permuted labels", COLOURS[3], "triangle-up-open", "dashdot", 1),
-    (beyond(IRRELEVANT), RAW): ("own minus random words", INK, "square", "solid", 2),
-    (PLAIN, WHITENED): ("whitened", COLOURS[2], "triangle-down-open", "dash", 2),
-    (PLAIN, CENTRED): ("mean over tasks subtracted", COLOURS[4], "x", "dot", 2),
-    (PLAIN, without(10)): ("without ten coordinates", COLOURS[5], "hexagon-open", "longdash", 2),
+
+@dataclass(frozen=True)
+class _Curve:
+    """One set of vectors in one geometry: how it looks, in which panel, what the caption says."""
+
+    line: Line
+    column: int
+    meaning: str
+
+
+CURVES = {
+    (PLAIN, RAW): _Curve(
+        Line("task's own demonstrations", INK, "solid", "circle"),
+        1,
+        "the task's own demonstrations",
+    ),
+    (IRRELEVANT, RAW): _Curve(
+        Line("random words as demonstrations", ACCENT, "dash", "diamond-open"),
+        1,
+        "random words of the same length",
+    ),
+    (SHUFFLED, RAW): _Curve(
+        Line("permuted labels", COLOURS[3], "dashdot", "triangle-up-open"), 1, "permuted labels"
+    ),
+    (beyond(IRRELEVANT), RAW): _Curve(
+        Line("own minus random words", INK, "solid", "square"),
+        2,
+        "own minus random-word states of the same example",
+    ),
+    (PLAIN, WHITENED): _Curve(
+        Line("whitened", COLOURS[2], "dash", "triangle-down-open"),
+        2,
+        "whitened by the covariance of single differences",
+    ),
+    (PLAIN, CENTRED): _Curve(
+        Line("mean over tasks subtracted", COLOURS[4], "dot", "x"),
+        2,
+        "the mean over tasks subtracted (near the dotted line on the whole, whatever they are)",
+    ),
+    (PLAIN, without(10)): _Curve(
+        Line("without ten coordinates", COLOURS[5], "longdash", "hexagon-open"),
+        2,
+        "without the ten coordinates that carry most of the raw cosine",
+    ),
 }
+CHANCE = Line("random directions, 95 %", FAINT, "solid", "circle")
 
 
 def parallel_course(blocks: Sequence[CosineMatrices], model: str) -> Exhibit:
@@ -44,14 +81,14 @@ def parallel_course(blocks: Sequence[CosineMatrices], model: str) -> Exhibit:
     )
     layers = [block.layer for block in blocks]
     top = [block.random_band for block in blocks]
-    _band(figure, layers, [-t for t in top], top, FAINT, 1, "random directions, 95 %")
-    for key in LINES:
-        _line(figure, blocks, key)
-    _reference(figure, layers, [found(b).ceiling for b in blocks], "ceiling", 1)
+    add_band(figure, layers, [-t for t in top], top, CHANCE, Place(), named=True)
+    for key in CURVES:
+        _draw(figure, blocks, key)
+    _reference(figure, layers, [b.found().ceiling for b in blocks], "ceiling", 1)
     if (centred := blocks[0].find(PLAIN, CENTRED)) is not None:
         _reference(figure, layers, [centred.chance] * len(layers), "unrelated, centred", 2)
     figure.update_xaxes(title="block", tickvals=layers if len(layers) <= 16 else None)
-    lows = [c.mean.low for b in blocks for k in LINES if (c := b.find(*k)) is not None]
+    lows = [c.mean.low for b in blocks for k in CURVES if (c := b.find(*k)) is not None]
     bottom = min(-0.1, *(-t for t in top), *lows)
     figure.update_yaxes(range=[max(-1.05, bottom - 0.05), 1.05])
     figure.update_yaxes(title="mean cosine over pairs of tasks", col=1)
@@ -64,14 +101,10 @@ def parallel_course(blocks: Sequence[CosineMatrices], model: str) -> Exhibit:
         figure,
         f"Mean cosine over {len(first.pairs)} pairs of tasks by block of {plain(model)}; "
         f"n = {examples_of(first)} examples a task; bands are 95 % "
-        "bootstrap intervals over examples. Left: vectors from the task's own demonstrations, from "
-        "random words of the same length and from permuted labels; grey, the cosines of random "
-        "directions with the covariance of the states, of either sign; dotted, the most that "
-        "vectors of this reliability could show. Right: own minus random-word states of the same "
-        "example; whitened by the covariance of single differences; without the ten coordinates "
-        "that carry most of the raw cosine; the mean over tasks subtracted, whose mean cosine is "
-        "near the dotted line whatever the vectors are. Pairs above random words (exchange test, "
-        f"Holm): {_above(blocks)}.",
+        f"bootstrap intervals over examples. Left: vectors from {_told(first, 1)}; grey, the "
+        "cosines of random directions with the covariance of the states, of either sign; dotted, "
+        f"the most that vectors of this reliability could show. Right: {_told(first, 2)}. "
+        f"Pairs above random words (exchange test, Holm): {_above(blocks)}.",
         f"Lines of mean cosine against block. {title}.",
         _course_rows(blocks),
     )
@@ -80,11 +113,20 @@ def parallel_course(blocks: Sequence[CosineMatrices], model: str) -> Exhibit:
 def _course_title(blocks: Sequence[CosineMatrices]) -> str:
     nulls = [block for block in blocks if IRRELEVANT in block.nulls]
     above = sum(block.against[IRRELEVANT].excess.low > 0 for block in nulls)
-    raw = [found(block).mean.value for block in blocks]
+    raw = [block.found().mean.value for block in blocks]
     said = f"Raw cosines of {min(raw):.2f} to {max(raw):.2f}"
     if not nulls:
-        return said
+        return f"{said}; what text alone makes was not measured"
     return f"{said}; above those of random words at {above} of {len(blocks)} blocks"
+
+
+def _told(block: CosineMatrices, column: int) -> str:
+    """The lines of a column, in words."""
+    return ", ".join(
+        curve.meaning
+        for key, curve in CURVES.items()
+        if curve.column == column and block.find(*key) is not None
+    )
 
 
 def _above(blocks: Sequence[CosineMatrices]) -> str:
@@ -94,49 +136,11 @@ def _above(blocks: Sequence[CosineMatrices]) -> str:
     return "; ".join(counts) or "not measured"
 
 
-def _line(figure: go.Figure, blocks: Sequence[CosineMatrices], key: tuple[str, str]) -> None:
-    name, colour, symbol, dash, column = LINES[key]
-    there = [(b.layer, c.mean) for b in blocks if (c := b.find(*key)) is not None]
-    if not there:
-        return
-    layers = [layer for layer, _ in there]
-    means = [mean for _, mean in there]
-    _band(figure, layers, [m.low for m in means], [m.high for m in means], colour, column)
-    figure.add_scatter(
-        x=layers,
-        y=[m.value for m in means],
-        name=name,
-        mode="lines+markers",
-        line={"color": colour, "dash": dash},
-        marker={"symbol": symbol, "size": 9},
-        row=1,
-        col=column,
-    )
-
-
-def _band(
-    figure: go.Figure,
-    layers: Sequence[int],
-    low: Sequence[float],
-    high: Sequence[float],
-    colour: str,
-    column: int,
-    name: str | None = None,
-) -> None:
-    figure.add_scatter(
-        x=[*layers, *layers[::-1]],
-        y=[*high, *low[::-1]],
-        fill="toself",
-        fillcolor=colour,
-        opacity=BAND,
-        line={"width": 0},
-        mode="lines",
-        hoverinfo="skip",
-        name=name,
-        showlegend=name is not None,
-        row=1,
-        col=column,
-    )
+def _draw(figure: go.Figure, blocks: Sequence[CosineMatrices], key: tuple[str, str]) -> None:
+    there = [(block.layer, c.mean) for block in blocks if (c := block.find(*key)) is not None]
+    if there:
+        layers, means = zip(*there, strict=True)
+        add_estimates(figure, layers, means, CURVES[key].line, Place(col=CURVES[key].column))
 
 
 def _reference(

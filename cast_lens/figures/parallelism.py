@@ -16,8 +16,8 @@ from cast_lens.analysis.cosines.records import (
     CosineMatrices,
     Cosines,
 )
-from cast_lens.diagnosis.parallel import IRRELEVANT
-from cast_lens.diagnosis.parallel_words import examples_of, found
+from cast_lens.diagnosis.parallel_words import examples_of
+from cast_lens.experiment.parallel import IRRELEVANT
 from cast_lens.figures.exhibit import Exhibit, Value
 from cast_lens.figures.parallel_course import parallel_course
 from cast_lens.figures.style import plain, styled
@@ -120,7 +120,7 @@ def _panel_title(key: tuple[str, str], cosines: Cosines) -> str:
 
 
 def _matrix_title(block: CosineMatrices) -> str:
-    raw, null = found(block).mean.value, block.find(IRRELEVANT)
+    raw, null = block.found().mean.value, block.find(IRRELEVANT)
     if null is None:
         return f"Tasks' vectors have a mean raw cosine of {raw:.2f}"
     return (
@@ -143,7 +143,7 @@ def _order(block: CosineMatrices) -> list[int]:
     from scipy.cluster.hierarchy import average, leaves_list, optimal_leaf_ordering
     from scipy.spatial.distance import squareform
 
-    matrix = np.array((block.find(PLAIN, CENTRED) or found(block)).matrix)
+    matrix = np.array((block.find(PLAIN, CENTRED) or block.found()).matrix)
     distances = squareform(1 - (matrix + matrix.T) / 2, checks=False).clip(min=0)
     return [int(i) for i in leaves_list(optimal_leaf_ordering(average(distances), distances))]
 

@@ -18,10 +18,11 @@ from typer.testing import CliRunner, Result
 from cast_lens.analysis.cosines.measure import cosine_matrices
 from cast_lens.analysis.cosines.records import PLAIN, RAW, CosineMatrices
 from cast_lens.cli.parallel import parallel
-from cast_lens.diagnosis.parallel import IRRELEVANT, SHUFFLED, ParallelTasks, parallel_tasks
+from cast_lens.diagnosis.parallel import ParallelTasks, parallel_tasks
 from cast_lens.diagnosis.parallel_words import in_words, middle_of, more_than
 from cast_lens.errors import ConfigError, ModelError
 from cast_lens.experiment.config import CastConfig, make_config
+from cast_lens.experiment.parallel import IRRELEVANT, SHUFFLED
 from cast_lens.figures.exhibit import Exhibit
 from cast_lens.figures.parallelism import parallel_exhibits
 from cast_lens.figures.style import headings
@@ -140,7 +141,7 @@ def several(tasks: int) -> list[CosineMatrices]:
     return [
         cosine_matrices(
             differences(1),
-            {IRRELEVANT: differences(4), SHUFFLED: differences(2)},
+            {IRRELEVANT: differences(8), SHUFFLED: differences(2)},
             generator.standard_normal((50, 24)),
             layer,
         )

@@ -207,9 +207,15 @@ def test_the_figures_of_a_run_put_controls_beside_the_method(
     folder: Path, exhibits: tuple[Exhibit, ...]
 ) -> None:
     found = {one.stem: one for one in exhibits}
-    assert {"gains", "claims", "cosines", "costs", "curve_layers", "curve_shots", "budget"} <= set(
-        found
-    )
+    assert {
+        "gains",
+        "claims",
+        "parallel_course",
+        "costs",
+        "curve_layers",
+        "curve_shots",
+        "budget",
+    } <= set(found)
     arms = {row["arm"] for row in found["gains"].rows}
     assert arms == {"cast", "random_direction", "irrelevant_demos", "shuffled_labels"}
     result = load_run(folder)

@@ -30,7 +30,6 @@ from cast_lens.analysis.cosines.records import (
     RAW,
     WHITENED,
     CosineMatrices,
-    Cosines,
     beyond,
     without,
 )
@@ -60,12 +59,6 @@ def noise(generator: np.random.Generator, width: int = WIDTH) -> np.ndarray:
     return generator.standard_normal((200, width))
 
 
-def found(record: CosineMatrices, whose: str = PLAIN, kind: str = RAW) -> Cosines:
-    cosines = record.find(whose, kind)
-    assert cosines is not None
-    return cosines
-
-
 def means_of(rows: Rows) -> np.ndarray:
     return np.stack([some.mean(axis=0) for some in rows.values()])
 
@@ -90,14 +83,14 @@ def test_raw_centred_and_whitened_matrices_are_what_scikit_learn_makes(
     rows: Rows, record: CosineMatrices
 ) -> None:
     means = means_of(rows)
-    np.testing.assert_allclose(found(record).matrix, cosine_similarity(means), atol=1e-12)
+    np.testing.assert_allclose(record.found().matrix, cosine_similarity(means), atol=1e-12)
     apart = cosine_similarity(means - means.mean(axis=0))
-    np.testing.assert_allclose(found(record, kind=CENTRED).matrix, apart, atol=1e-12)
+    np.testing.assert_allclose(record.found(kind=CENTRED).matrix, apart, atol=1e-12)
     within = np.concatenate([some - some.mean(axis=0) for some in rows.values()])
     fitted = LedoitWolf(assume_centered=True).fit(within)
     inner = means @ fitted.precision_ @ means.T
     white = inner / np.sqrt(np.outer(np.diag(inner), np.diag(inner)))
-    np.testing.assert_allclose(found(record, kind=WHITENED).matrix, white, atol=1e-9)
+    np.testing.assert_allclose(record.found(kind=WHITENED).matrix, white, atol=1e-9)
     assert record.shrinkage == pytest.approx(fitted.shrinkage_)
 
 
@@ -118,13 +111,13 @@ def test_what_is_left_out_is_the_coordinates_that_carry_most(
     assert record.rogue[0] == 5
     assert record.rogue == tuple(np.argsort(-parts)[: max(DROPPED)])
     np.testing.assert_allclose(record.rogue_parts, np.sort(parts)[::-1][: max(DROPPED)])
-    assert parts.sum() == pytest.approx(found(record).mean.value)
+    assert parts.sum() == pytest.approx(record.found().mean.value)
     for count in DROPPED:
         left = np.delete(means_of(rows), record.rogue[:count], axis=1)
-        matrix = found(record, kind=without(count)).matrix
+        matrix = record.found(kind=without(count)).matrix
         np.testing.assert_allclose(matrix, cosine_similarity(left), atol=1e-9)
-    assert found(record).mean.value > 0.7
-    assert found(record, kind=without(1)).mean.value < 0.4
+    assert record.found().mean.value > 0.7
+    assert record.found(kind=without(1)).mean.value < 0.4
 
 
 def test_vectors_beyond_a_null_are_the_differences_minus_it_row_by_row(rows: Rows) -> None:
@@ -133,7 +126,7 @@ def test_vectors_beyond_a_null_are_the_differences_minus_it_row_by_row(rows: Row
     record = cosine_matrices(rows, {"null": null}, noise(generator), 0)
     left = means_of(rows) - means_of(null)
     np.testing.assert_allclose(
-        found(record, beyond("null")).matrix, cosine_similarity(left), atol=1e-12
+        record.found(beyond("null")).matrix, cosine_similarity(left), atol=1e-12
     )
 
 
@@ -209,7 +202,7 @@ def test_planted_parallel_differences_are_found_by_every_test() -> None:
     for pair in record.pairs:
         assert max(pair.flips_holm, pair.random_holm, pair.against["text"].holm) < 0.01
         assert pair.against["text"].excess.low > 0.3
-    assert found(record).ceiling > 0.9
+    assert record.found().ceiling > 0.9
 
 
 def test_on_planted_nulls_every_p_is_uniform() -> None:
@@ -268,7 +261,7 @@ def test_reliability_is_the_cosine_with_a_vector_from_as_many_other_examples() -
     for seed in range(12):
         rows = planted(generator, shared=0, own=0.25, sizes=(n, n), width=width)
         record = cosine_matrices(rows, {}, noise(generator, width), 0, seed)
-        share += [r for r in found(record).reliability if r is not None]
+        share += [r for r in record.found().reliability if r is not None]
     # signal 0.25 ** 2 against noise 1 / n in each coordinate: one half of a mean's length
     assert np.mean(share) == pytest.approx(0.25**2 / (0.25**2 + 1 / n), abs=0.04)
 
@@ -302,26 +295,53 @@ def test_a_task_whose_halves_disagree_has_no_reliability() -> None:
     half = generator.standard_normal((6, WIDTH))
     rows = {"none": np.concatenate([half, -half]) + 1e-3, "sound": half + 3}
     record = cosine_matrices(rows, {}, noise(generator), 0)
-    none, sound = found(record).reliability
+    none, sound = record.found().reliability
     assert none is None
     assert sound is not None
     assert record.pairs[0].disattenuated is None
-    assert found(record).ceiling == 0
+    assert record.found().ceiling == 0
 
 
-def test_intervals_cover_the_truth_about_as_often_as_they_say() -> None:
+@pytest.mark.parametrize("n", [6, 30])
+def test_intervals_cover_the_cosine_of_so_many_examples_as_often_as_they_say(n: int) -> None:
     generator = np.random.default_rng(18)
     directions = generator.standard_normal((2, 64))
     directions[1] += directions[0]
-    truth = cosine_similarity(directions)[0, 1]
+    means = directions + generator.standard_normal((5_000, 2, 64)) * 0.5 / np.sqrt(n)
+    truth = np.mean([cosine_similarity(pair)[0, 1] for pair in means])
     inside = 0
     for seed in range(60):
         rows = {
-            str(i): d + 0.5 * generator.standard_normal((30, 64)) for i, d in enumerate(directions)
+            str(i): d + 0.5 * generator.standard_normal((n, 64)) for i, d in enumerate(directions)
         }
         (pair,) = cosine_matrices(rows, {}, noise(generator, 64), 0, seed).pairs
         inside += pair.cosine.low <= truth <= pair.cosine.high
-    assert inside >= 51
+    assert inside >= 54
+
+
+def test_directions_of_their_own_are_not_parallel_though_each_is_stable() -> None:
+    generator = np.random.default_rng(24)
+    rows = planted(generator, shared=0, own=1, sizes=(20,) * 4, width=256)
+    record = cosine_matrices(rows, {}, noise(generator, 256), 0)
+    assert abs(record.found().mean.value) < 0.1
+    assert record.found().ceiling > 0.9
+
+
+def test_differences_that_do_not_vary_are_not_whitened() -> None:
+    rows = {task: np.tile(np.eye(3)[i] + 1, (4, 1)) for i, task in enumerate("ab")}
+    record = cosine_matrices(rows, {}, np.eye(3), 0)
+    assert record.found(PLAIN, WHITENED).matrix == record.found().matrix
+
+
+def test_a_wide_covariance_is_whitened_as_scikit_learn_does() -> None:
+    generator = np.random.default_rng(25)
+    rows = planted(generator, shared=1, own=1, sizes=(6, 7), width=80)
+    within = np.concatenate([some - some.mean(axis=0) for some in rows.values()])
+    precision = LedoitWolf(assume_centered=True).fit(within).precision_
+    inner = means_of(rows) @ precision @ means_of(rows).T
+    record = cosine_matrices(rows, {}, noise(generator, 80), 0)
+    white = inner[0, 1] / np.sqrt(inner[0, 0] * inner[1, 1])
+    assert record.found(PLAIN, WHITENED).mean.value == pytest.approx(white)
 
 
 def test_the_same_seed_gives_the_same_record_and_leaves_the_callers_draws_alone(

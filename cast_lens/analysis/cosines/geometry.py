@@ -30,16 +30,25 @@ class Geometry:
     """What the plain differences fix for all sets of vectors.
 
     Attributes:
-        root: precision = root @ root.T, by which rows are whitened.
-        shrinkage: of the covariance it comes from.
+        axes: directions in which single differences vary, as rows.
+        scale: by how much whitening stretches what lies along them.
+        beyond: by how much all else.
+        shrinkage: of the covariance they come from.
         rogue: coordinates that carry most of the mean raw cosine, in order.
         parts: how much of it each of them carries.
     """
 
-    root: Float[np.ndarray, "d_model d_model"]
+    axes: Float[np.ndarray, "axis d_model"]
+    scale: Float[np.ndarray, " axis"]
+    beyond: float
     shrinkage: float
     rogue: Int[np.ndarray, " rogue"]
     parts: Float[np.ndarray, " rogue"]
+
+    def whiten(self, rows: Rows) -> Rows:
+        """Rows multiplied by the root of the precision matrix, which is never written out."""
+        along = rows @ self.axes.T
+        return np.asarray(self.beyond * rows + (along * (self.scale - self.beyond)) @ self.axes)
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +62,7 @@ class Space:
     @classmethod
     def of(cls, rows: Rows, geometry: Geometry) -> Space:
         """The products of a set of differences in a given geometry."""
-        return cls(gram(rows), gram(rows @ geometry.root), rows[..., geometry.rogue])
+        return cls(gram(rows), gram(geometry.whiten(rows)), rows[..., geometry.rogue])
 
     def kinds(self, weights: Weights) -> dict[str, Products]:
         """Inner products of weighted sums, by kind; `centred` only where three tasks are."""
@@ -75,25 +84,30 @@ def geometry_of(rows: Rows, sizes: Sequence[int]) -> Geometry:
 
     The covariance is that of single differences about their task's mean, pooled over tasks and
     shrunk towards a sphere (Ledoit and Wolf 2004), so that means and covariance are not mixed up.
+    Differences that do not vary at all are whitened by that sphere: not at all.
     A coordinate's part of the mean cosine is the mean over pairs of the product of the unit
     vectors' entries (Timkey and van Schijndel 2021); left out are the largest parts, which also
     favours parts that are large by chance.
     """
-    from sklearn.covariance import LedoitWolf
+    from sklearn.covariance import ledoit_wolf_shrinkage
 
     means = np.einsum("ti,tid->td", even(sizes)[0], rows)
-    within = [rows[t, :n] - means[t] for t, n in enumerate(sizes)]
-    fitted = LedoitWolf(assume_centered=True, store_precision=False).fit(np.concatenate(within))
-    values, vectors = np.linalg.eigh(fitted.covariance_)
-    if values[-1] <= 0:
-        raise ValueError("single differences do not vary, so there is nothing to whiten by")
+    within = np.concatenate([rows[t, :n] - means[t] for t, n in enumerate(sizes)])
+    shrinkage = float(ledoit_wolf_shrinkage(within, assume_centered=True)) if within.any() else 1.0
+    _, spread, axes = np.linalg.svd(within, full_matrices=False)
+    own = spread**2 / len(within)
+    sphere = shrinkage * own.sum() / within.shape[1]
+    variances = (1 - shrinkage) * own + sphere
+    least = max(float(variances[0]) * SMALLEST, sphere) or 1.0
     lengths = np.linalg.norm(means, axis=1, keepdims=True)
     unit = means / np.where(lengths == 0, 1, lengths)
     parts = of_pairs(np.einsum("sd,td->dst", unit, unit)).mean(axis=1)
     most = np.argsort(-parts, kind="stable")[: min(max(DROPPED), len(parts) - 1)]
     return Geometry(
-        vectors / np.sqrt(np.maximum(values, values[-1] * SMALLEST)),
-        float(fitted.shrinkage_),
+        axes,
+        1 / np.sqrt(np.maximum(variances, least)),
+        1 / float(np.sqrt(least)),
+        shrinkage,
         most,
         parts[most],
     )

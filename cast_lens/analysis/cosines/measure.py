@@ -33,7 +33,7 @@ from cast_lens.analysis.cosines.records import (
     PairCosine,
     beyond,
 )
-from cast_lens.analysis.estimates import LEVEL, Estimate
+from cast_lens.analysis.estimates import LEVEL, Estimate, expanded_tail
 from cast_lens.analysis.families import holm_adjusted
 
 RESAMPLES, SPLITS = 1_000, 100
@@ -119,7 +119,7 @@ def cosine_matrices(
         examples=tuple(sizes),
         width=rows[PLAIN].shape[-1],
         cosines=tuple(
-            _summed_up(whose, kind, one, sum(sizes))
+            _summed_up(whose, kind, one, sizes)
             for whose, kinds in found.items()
             for kind, one in kinds.items()
         ),
@@ -172,26 +172,30 @@ def _reliability(
 
 
 def _intervals(
-    points: Float[np.ndarray, " value"], drawn: Float[np.ndarray, "draw value"], n: Sequence[int]
+    points: Float[np.ndarray, " value"],
+    drawn: Float[np.ndarray, "draw value"],
+    sizes: Sequence[Sequence[int]],
 ) -> list[Estimate]:
-    """Bootstrap intervals, moved by the bias that resampled means have.
+    """Bootstrap intervals of values that rest on tasks of these sizes.
 
-    Means of resampled examples are noisier than the means, which bends their cosines towards 0.
+    Percentiles are expanded for the few examples of the smallest task. All are moved by the bias
+    that resampled means have: they are noisier, which bends their cosines towards 0.
     """
-    low, high = np.quantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
     bias = drawn.mean(axis=0) - points
-    return [
-        Estimate(value=value, low=at, high=to, n=items, method="bootstrap over examples")
-        for value, at, to, items in zip(
-            points.tolist(), (low - bias).tolist(), (high - bias).tolist(), n, strict=True
-        )
-    ]
+    estimates = []
+    for i, (value, tasks) in enumerate(zip(points.tolist(), sizes, strict=True)):
+        tail = expanded_tail(min(tasks))
+        low, high = (np.quantile(drawn[:, i], [tail, 1 - tail]) - bias[i]).tolist()
+        method = "bootstrap over examples"
+        estimates.append(Estimate(value=value, low=low, high=high, n=sum(tasks), method=method))
+    return estimates
 
 
-def _summed_up(whose: str, kind: str, found: _Kind, n: int) -> Cosines:
+def _summed_up(whose: str, kind: str, found: _Kind, sizes: Sequence[int]) -> Cosines:
     pairs, tasks = found.pairs, len(found.matrix)
     known = np.nan_to_num(found.reliability)
-    (mean,) = _intervals(pairs.mean(keepdims=True), found.drawn.mean(axis=1, keepdims=True), [n])
+    drawn = found.drawn.mean(axis=1, keepdims=True)
+    (mean,) = _intervals(pairs.mean(keepdims=True), drawn, [sizes])
     return Cosines(
         whose=whose,
         kind=kind,
@@ -208,12 +212,10 @@ def _against(
 ) -> tuple[Against, list[Against]]:
     """Excess over a null: of the mean over pairs, and of each pair."""
     excess, spread = plain.pairs - null.pairs, plain.drawn - null.drawn
-    (whole,) = _intervals(
-        excess.mean(keepdims=True), spread.mean(axis=1, keepdims=True), [sum(sizes)]
-    )
+    (whole,) = _intervals(excess.mean(keepdims=True), spread.mean(axis=1, keepdims=True), [sizes])
     p_whole = _p_of_mean(np.abs(excess.mean()), np.abs(drawn.mean(axis=1)))
     p = share_as_high(np.abs(excess), np.abs(drawn))
-    estimates = _intervals(excess, spread, _examples_of_pairs(sizes))
+    estimates = _intervals(excess, spread, list(combinations(sizes, 2)))
     return Against(excess=whole, p=p_whole, holm=p_whole), [
         Against(excess=one, p=own, holm=adjusted)
         for one, own, adjusted in zip(
@@ -239,7 +241,7 @@ def _pairs(
     tests = np.stack([by_flips, by_random])
     adjusted = holm_adjusted(tests)
     limits = of_pairs(np.sqrt(np.outer(plain.reliability, plain.reliability))[None])[0]
-    estimates = _intervals(plain.pairs, plain.drawn, _examples_of_pairs(sizes))
+    estimates = _intervals(plain.pairs, plain.drawn, list(combinations(sizes, 2)))
     return tuple(
         PairCosine(
             tasks=pair,
@@ -253,7 +255,3 @@ def _pairs(
         )
         for i, pair in enumerate(combinations(tasks, 2))
     )
-
-
-def _examples_of_pairs(sizes: Sequence[int]) -> list[int]:
-    return [a + b for a, b in combinations(sizes, 2)]

@@ -68,7 +68,9 @@ class PairCosine(Record):
 
     Attributes:
         tasks: the two.
-        cosine: with a bootstrap interval over their examples.
+        cosine: with a bootstrap interval over their examples. It is that of the cosine which
+            vectors of as many examples have on the mean: noise bends it towards 0, see
+            `disattenuated`.
         disattenuated: divided by the root of the product of their reliabilities: what vectors from
             endlessly many examples would have. Noise can put it above 1, and it stays there. None
             where a task has no reliability.
@@ -124,6 +126,21 @@ class CosineMatrices(Record):
     def find(self, whose: str = PLAIN, kind: str = RAW) -> Cosines | None:
         """The cosines of one set of vectors in one geometry; None where it was not measured."""
         return next((c for c in self.cosines if (c.whose, c.kind) == (whose, kind)), None)
+
+    def found(self, whose: str = PLAIN, kind: str = RAW) -> Cosines:
+        """Cosines that every record has.
+
+        Raises:
+            KeyError: when this one has not.
+        """
+        cosines = self.find(whose, kind)
+        if cosines is None:
+            raise KeyError(f"{whose}, {kind}")
+        return cosines
+
+    def between(self, one: str, other: str) -> float:
+        """The raw cosine of two tasks' plain vectors."""
+        return self.found().matrix[self.tasks.index(one)][self.tasks.index(other)]
 
     @property
     def nulls(self) -> tuple[str, ...]:

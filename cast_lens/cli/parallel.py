@@ -27,6 +27,9 @@ def parallel(
     layers: Annotated[str, typer.Option(help="coarse, all, or block numbers.")] = "coarse",
     examples: Annotated[int, typer.Option(min=4, help="Examples of each task.")] = 32,
     shots: Annotated[int, typer.Option(min=1, help="Demonstrations in a few-shot prompt.")] = 4,
+    demonstrations: Annotated[
+        str, typer.Option(help="drawn for each example, or one fixed set a task.")
+    ] = "drawn",
     seed: Annotated[int, typer.Option(min=0, help="Seed of every draw.")] = 0,
     figures: Annotated[Path | None, typer.Option(help="Folder to write figures to.")] = None,
     as_json: AsJson = False,
@@ -51,6 +54,7 @@ def parallel(
             "layers": numbers_of("layers", layers),
             "examples": examples,
             "shots": shots,
+            "demonstrations": demonstrations,
             "selector": "random",
             "seed": seed,
         },

@@ -20,6 +20,11 @@ def difference(estimate: Estimate | None) -> str:
     return f"{estimate.value:+.2f} [{estimate.low:+.2f}, {estimate.high:+.2f}]"
 
 
+def percent(part: float, digits: int = 0) -> str:
+    """A part of a whole in hundredths."""
+    return f"{100 * part:.{digits}f} %"
+
+
 def p_value(p: float) -> str:
     """A p value with three digits, never as 0."""
     return "<0.001" if p < 0.001 else f"{p:.3f}"

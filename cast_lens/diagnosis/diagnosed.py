@@ -6,7 +6,7 @@ from typing import Any
 
 from cast_lens.analysis.estimates import Estimate
 from cast_lens.analysis.probing import Probe
-from cast_lens.analysis.written import difference
+from cast_lens.analysis.written import difference, percent
 from cast_lens.experiment.record import Site
 from cast_lens.records import Record, Rows, rows_of
 
@@ -142,8 +142,8 @@ class Diagnosis(Record):
     def _more_than_format(self) -> str:
         best = self.best
         said = (
-            f"At block {best.layer}, {best.text:.0%} of the vector lies along what random words of "
-            f"the same length do"
+            f"At block {best.layer}, {percent(best.text)} of the vector lies along what random "
+            "words of the same length do"
         )
         if best.cosine is None or best.excess is None:
             return f"{said}; the rest is more than text before the query."

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from cast_lens.analysis.forecast import Forecast, forecast_gain
+from cast_lens.analysis.written import percent
 from cast_lens.experiment.claim_card import ClaimCard, judged, not_tested
 from cast_lens.experiment.outcomes import Items, Outcomes, Pair, Scope
 
@@ -77,5 +78,5 @@ def _told(forecast: Forecast, known: _Known, gains: Float[np.ndarray, " pair"]) 
     return (
         f"It hurts on {hurt} of {len(gains)} pairs. Ranks within a target, forecast from "
         f"{', '.join(known.names)} of the other targets' pairs; the sign is right in "
-        f"{forecast.signs:.0%}, the commoner sign alone in {forecast.commoner:.0%}."
+        f"{percent(forecast.signs)}, the commoner sign alone in {percent(forecast.commoner)}."
     )

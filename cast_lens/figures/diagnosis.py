@@ -18,12 +18,15 @@ from cast_lens.figures.style import ACCENT, FAINT, INK, head_height, plain, styl
 PANELS = (
     "Accuracy on test, minus zero-shot",
     "Cosine of both tasks' vectors",
-    "Agreement of single differences, and shares of the vector",
+    "Agreement of single differences; shares of the vector",
+    "Few- and zero-shot states along the vector (d′)",
     "Length of the vector over the state's (dose)",
     "Linear probe: {question}",
     "Logit lens: entropy, nats",
+    "Logit lens: probability of the right answer",
 )
-TALL = 920  # pixels
+ROWS = 4
+TALL = 1180  # pixels
 ONE_TASK = "One task: there is no second vector to compare"
 Values = Sequence[float | None]
 
@@ -41,17 +44,17 @@ class _Line:
 
 
 def diagnosis_page(found: Diagnosis) -> Exhibit:
-    """Six panels over the blocks; a dotted line marks the block that dev chose."""
+    """Eight panels over the blocks; a dotted line marks the block that dev chose."""
     blocks = found.blocks
     asked = {"task": "which task?", "kind": "few-shot or zero-shot?"}[found.question]
     titles = [panel.format(question=asked) for panel in PANELS]
     if found.source == found.target:
         titles[1] = ONE_TASK
     figure = make_subplots(
-        rows=3,
+        rows=ROWS,
         cols=2,
         subplot_titles=titles,
-        vertical_spacing=0.14,
+        vertical_spacing=0.1,
         horizontal_spacing=0.09,
     )
     for i, lines in enumerate(_panels(blocks)):
@@ -59,7 +62,7 @@ def diagnosis_page(found: Diagnosis) -> Exhibit:
             _draw(figure, line, [block.layer for block in blocks], i)
     figure.add_vline(x=found.site.layer, line={"color": FAINT, "dash": "dot", "width": 1.5})
     figure.add_hline(y=0, line={"color": INK, "width": 1}, row=1, col=1)
-    figure.update_xaxes(title="block", row=3)
+    figure.update_xaxes(title="block", row=ROWS)
     figure.update_annotations(font={"size": 13}, yshift=20)
     best, arrow = found.best, f"{plain(found.source)} → {plain(found.target)}"
     title = (
@@ -77,10 +80,10 @@ def diagnosis_page(found: Diagnosis) -> Exhibit:
             f"{' '.join(found.in_words)} Vector from {found.examples} examples with {found.shots} "
             f"shots; strength chosen on {found.dev_n} dev items at each block among "
             f"{', '.join(f'{s:g}' for s in found.strengths)}, for the random direction likewise; "
-            f"bands: 95 % bootstrap over {found.test_n} test items (accuracy, entropy) or over "
+            f"bands: 95 % bootstrap over {found.test_n} test items (accuracy, logit lens) or over "
             "queries (probe). Dotted: the block that dev chose."
         ),
-        alt=f"Six small charts over {len(blocks)} blocks. {' '.join(found.in_words)}",
+        alt=f"Eight small charts over {len(blocks)} blocks. {' '.join(found.in_words)}",
         rows=[_row(block) for block in blocks],
     )
 
@@ -88,7 +91,10 @@ def diagnosis_page(found: Diagnosis) -> Exhibit:
 def _panels(blocks: Sequence[DiagnosedBlock]) -> list[list[_Line]]:
     gains, placebos = [b.gain for b in blocks], [b.placebo_gain for b in blocks]
     accuracy, control = [b.probe.accuracy for b in blocks], [b.probe.control for b in blocks]
-    zero, few = [b.entropy for b in blocks], [b.entropy_few for b in blocks]
+    readouts = (
+        ([b.entropy for b in blocks], [b.entropy_few for b in blocks]),
+        ([b.right for b in blocks], [b.right_few for b in blocks]),
+    )
     return [
         [
             _Line("vector", _of(gains), INK, band=gains),
@@ -96,25 +102,29 @@ def _panels(blocks: Sequence[DiagnosedBlock]) -> list[list[_Line]]:
         ],
         [
             _Line("vector", [b.cosine for b in blocks], INK),
-            _Line("random words' vectors", [b.text_cosine for b in blocks], ACCENT, "dash", "x"),
+            _Line("random words'", [b.text_cosine for b in blocks], ACCENT, "dash", "x"),
             _Line(
                 "random directions, 95 %", [b.random_band for b in blocks], FAINT, "dot", "line-ew"
             ),
         ],
         [
             _Line("agreement", [b.agreement for b in blocks], INK),
-            _Line("share along random words", [b.text for b in blocks], ACCENT, "dash", "x"),
-            _Line("share along other tasks", [b.shared for b in blocks], FAINT, "dot", "diamond"),
+            _Line("along random words", [b.text for b in blocks], ACCENT, "dash", "x"),
+            _Line("along other tasks", [b.shared for b in blocks], FAINT, "dot", "diamond"),
         ],
+        [_Line("vector", [b.separation for b in blocks], INK)],
         [_Line("vector", [b.dose for b in blocks], INK)],
         [
             _Line("probe", _of(accuracy), INK, band=accuracy),
             _Line("control task", _of(control), ACCENT, "dash", "x", band=control),
         ],
-        [
-            _Line("zero-shot", _of(zero), INK, band=zero),
-            _Line("few-shot", _of(few), ACCENT, "dash", "x", band=few),
-        ],
+        *(
+            [
+                _Line("zero-shot", _of(zero), INK, band=zero),
+                _Line("few-shot", _of(few), ACCENT, "dash", "x", band=few),
+            ]
+            for zero, few in readouts
+        ),
     ]
 
 

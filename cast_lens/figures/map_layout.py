@@ -10,6 +10,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from cast_lens.analysis.projection import Coordinates, Projection
+from cast_lens.analysis.written import percent
 from cast_lens.figures.style import styled
 
 MARGIN = 0.08  # of the range, on either side
@@ -46,7 +47,7 @@ def still_axes(projection: Projection) -> list[dict[str, Any]]:
     unit = " (residual stream units)" if flat else ""
     if projection.explained is None:
         return _axes(projection.coordinates, "UMAP axis {} (no unit)", [None] * 3)
-    shares = [f"{share:.0%}".replace("%", " %") for share in projection.explained]
+    shares = [percent(share) for share in projection.explained]
     return _axes(projection.coordinates, "axis {}: {} of variance" + unit, shares)
 
 

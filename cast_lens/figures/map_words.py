@@ -9,6 +9,7 @@ from typing import Literal
 
 from cast_lens.analysis.projection import Projection
 from cast_lens.analysis.similarity import Share, share_between
+from cast_lens.analysis.written import percent
 from cast_lens.diagnosis.geometry import DIFFERENCE, FEW, ZERO, LabelledStates, Row
 from cast_lens.errors import FigureError
 from cast_lens.figures.exhibit import Value
@@ -61,13 +62,12 @@ def said_above(states: LabelledStates, layer: int, colour_by: ColourBy) -> tuple
     what = "differences" if states.rows[0].kind == DIFFERENCE else "states"
     if not shares:
         return f"The {what} after block {layer}: one group", plain(states.identity.model)
-    told = [f"{noun} accounts for {share.value:.0%}" for noun, share in shares.items()]
+    told = [f"{noun} accounts for {percent(share.value)}" for noun, share in shares.items()]
     told[0] = told[0].capitalize() + f" of the variance of {what} after block {layer}"
-    null = " and ".join(f"{share.null_high:.1%}" for share in shares.values())
+    null = " and ".join(percent(share.null_high, 1) for share in shares.values())
     draws = next(iter(shares.values())).permutations
     below = f"with permuted names, 95 of 100 draws stay below {null} ({draws} draws)"
-    said = ", ".join(told), f"{plain(states.identity.model)}; {below}"
-    return said[0].replace("%", " %"), said[1].replace("%", " %")
+    return ", ".join(told), f"{plain(states.identity.model)}; {below}"
 
 
 def _shares(states: LabelledStates, layer: int, colour_by: ColourBy) -> dict[str, Share]:
@@ -98,7 +98,7 @@ def quality(projection: Projection) -> str:
     trusted = f"trustworthiness {projection.trustworthiness:.2f}"
     if projection.explained is None:
         return trusted
-    return f"axes hold {sum(projection.explained):.0%}, ".replace("%", " %") + trusted
+    return f"axes hold {percent(sum(projection.explained))}, {trusted}"
 
 
 def how(projections: Sequence[Projection]) -> str:

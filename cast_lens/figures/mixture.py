@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import plotly.graph_objects as go
 
 from cast_lens.analysis.estimates import Estimate
+from cast_lens.analysis.written import percent
 from cast_lens.diagnosis.made_of import LayerMixture
 from cast_lens.figures.exhibit import Exhibit
 from cast_lens.figures.style import COLOURS, INK, styled
@@ -84,15 +85,15 @@ def _draw(figure: go.Figure, layers: Sequence[LayerMixture], place: int, stage: 
 
 
 def _told(share: Estimate) -> str:
-    return f"<b>{share.value:.0%}</b>" if share.value >= SEEN else ""
+    return f"<b>{percent(share.value)}</b>" if share.value >= SEEN else ""
 
 
 def _finding(layers: Sequence[LayerMixture]) -> str:
     most = max(layers, key=lambda one: one.mixture.shares[-1].value)
     share = most.mixture.shares[-1]
     return (
-        f"At most {share.value:.0%} of the vector is the task's own (block {most.layer}, "
-        f"{share.low:.0%} to {share.high:.0%})"
+        f"At most {percent(share.value)} of the vector is the task's own (block {most.layer}, "
+        f"{percent(share.low)} to {percent(share.high)})"
     )
 
 

@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 from jaxtyping import Float
 
 from cast_lens.analysis.selection.choice import Selection
+from cast_lens.analysis.written import percent
 from cast_lens.figures.exhibit import Exhibit, Value
 from cast_lens.figures.style import ACCENT, FAINT, plain, styled
 
@@ -73,16 +74,17 @@ def selection_map(
     figure.update_xaxes(title="component 1", zeroline=False)
     figure.update_yaxes(title="component 2", zeroline=False)
     title = f"{len(chosen)} of {len(texts)} examples of {task}, chosen by {selection.method}"
-    subtitle = f"first two principal components of the embeddings, {share:.0%} of their variance"
+    subtitle = f"first two principal components of the embeddings, {percent(share)} of the variance"
     styled(figure, plain(title), subtitle)
     figure.update_layout(margin_b=90)
     return Exhibit(
         "selection",
         figure,
         f"The pool of {len(texts)} examples on the first two principal components of their "
-        f"embeddings, which hold {share:.0%} of the variance: near here need not be near there. "
-        "Numbers give the order of choice, size the rank of influence. A choice, not an estimate: "
-        "no interval; whether it beats a random choice is what the curve over examples tests.",
+        f"embeddings, which hold {percent(share)} of the variance: near here need not be near "
+        "there. Numbers give the order of choice, size the rank of influence. A choice, not an "
+        "estimate: no interval; whether it beats a random choice is what the curve over "
+        "examples tests.",
         f"Map of {len(texts)} examples, {len(chosen)} of them chosen.",
         list(_rows(selection, place, texts, labels)),
     )

@@ -19,6 +19,8 @@ WIDTH, HEIGHT = 1000, 640  # pixels of an image, before scaling
 TITLE_LINE, SUBTITLE_LINE = 92, 124  # characters that fit the width in a wide fallback font
 TOP, LINE, SUBTITLE = 46, 23, 17  # pixels: above the plot, and of each line of its title
 
+INTERVAL = re.compile(r"\S+ \[[^\[\] ]+, [^\[\] ]+\]")
+
 
 def styled(figure: go.Figure, title: str, subtitle: str = "", **layout: Any) -> go.Figure:
     """Give a figure the house's fonts, colours and margins; long titles are broken into lines.
@@ -57,10 +59,14 @@ def styled(figure: go.Figure, title: str, subtitle: str = "", **layout: Any) -> 
 
 
 def _lines(text: str, width: int) -> list[str]:
-    """Lines of at most so many characters, about equally long, a number and its % together."""
+    """Lines of at most so many characters, about equally long.
+
+    A number and its %, a value and its interval stay together.
+    """
+    whole = INTERVAL.sub(lambda found: found[0].replace(" ", "\u00a0"), text)
 
     def wrapped(width: int) -> list[str]:
-        return textwrap.wrap(text.replace(" %", "\u00a0%"), width, break_on_hyphens=False)
+        return textwrap.wrap(whole.replace(" %", "\u00a0%"), width, break_on_hyphens=False)
 
     lines = wrapped(width)
     while len(lines) > 1 and len(shorter := wrapped(width - 1)) == len(lines):

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from cast_lens.analysis.written import percent
 from cast_lens.diagnosis.try_map import FEW, MINE, ZERO
 from cast_lens.diagnosis.try_records import (
     Answers,
@@ -171,8 +172,8 @@ def states_plot(found: StatesMap) -> go.Figure:
         showlegend=False,
     )
     first, second = found.explained
-    figure.update_xaxes(title=f"component 1 ({first:.0%} of the variance)")
-    figure.update_yaxes(title=f"component 2 ({second:.0%})")
+    figure.update_xaxes(title=f"component 1 ({percent(first)} of the variance)")
+    figure.update_yaxes(title=f"component 2 ({percent(second)})")
     _laid(figure, 380)
     figure.update_layout(margin={"t": 70})
     return figure

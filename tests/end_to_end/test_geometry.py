@@ -138,7 +138,7 @@ def test_every_prompt_is_drawn_once_under_its_own_name(
     assert [row["x"] for row in exhibit.rows] == projection.coordinates[:, 0].tolist()
     assert ("z" in exhibit.rows[0]) == (dimensions == 3)
     held = sum(projection.explained or ())
-    assert f"{held:.0%}".replace("%", " %") in exhibit.caption
+    assert f"{100 * held:.0f} %" in exhibit.caption
     opened = {t.marker.symbol.endswith("-open") for t in points}
     assert opened == {True, False}
 
@@ -175,7 +175,7 @@ def test_the_title_tells_what_states_differ_by_and_its_null(states: LabelledStat
     few = np.array([row.kind == FEW for row in states.rows])
     between = sum(mask.sum() * np.sum(rows[mask].mean(axis=0) ** 2) for mask in (few, ~few))
     share = between / np.sum(rows**2)
-    assert f"Prompt kind accounts for {share:.0%}".replace("%", "\u00a0%") in shown.text
+    assert f"Prompt kind accounts for {100 * share:.0f}\u00a0%" in shown.text
     assert "with permuted names" in shown.subtitle.text
 
 

@@ -185,6 +185,10 @@ def test_long_titles_break_into_lines_that_fit_and_push_the_plot_down() -> None:
     assert max(map(len, lines)) - min(map(len, lines)) <= len("word ")
     split = styled(go.Figure(), "word " * 18 + "31 %").layout.title.text.split("<br>")
     assert split[-1].endswith("word 31\u00a0%</b>")
+    split = styled(go.Figure(), "word " * 17 + "+0.10 [+0.00, +0.20]").layout.title.text.split(
+        "<br>"
+    )
+    assert split[-1].endswith("+0.10\u00a0[+0.00,\u00a0+0.20]</b>")
     assert figures[1].layout.margin.t > figures[0].layout.margin.t
     assert headings(figures[1]) == (" ".join(["word"] * 60), "n = 3")
     evil = styled(go.Figure(), plain("a <b>x</b> & y"), plain("<script>"))

@@ -1,6 +1,6 @@
 """Draw the gallery of the README on the default model: `make figures`.
 
-It takes a small run (kept in runs/, gone on with where it was stopped) and some minutes of reading.
+It takes two small runs (kept in runs/, gone on with where stopped) and some minutes of reading.
 Each PNG is put beside this file, all of them with their captions in README.md, and what they rest
 on in provenance.json.
 """
@@ -20,6 +20,7 @@ from cast_lens import (
     Lens,
     contrast,
     diagnose,
+    differences,
     dose_curve,
     draw_demonstrations,
     few_shot,
@@ -44,7 +45,8 @@ from cast_lens import (
     zero_shot,
 )
 from cast_lens.diagnosis.grids import cka_grid
-from cast_lens.diagnosis.probes import probe_rows, read_rows
+from cast_lens.diagnosis.probes import probe_rows, read_rows, transfer_rows
+from cast_lens.experiment.choosing import embeddings_of, select
 from cast_lens.experiment.grid import finish_run
 from cast_lens.experiment.machine import versions
 from cast_lens.experiment.store import load_curves
@@ -56,24 +58,33 @@ from cast_lens.figures.grids import similarity_map
 from cast_lens.figures.mixture import mixture_bars
 from cast_lens.figures.parallel_course import parallel_course
 from cast_lens.figures.parallelism import parallel_matrices
-from cast_lens.figures.probing import probe_curve
+from cast_lens.figures.probing import probe_curve, transfer_map
 from cast_lens.figures.readout import direction_tokens, mean_readout_curves, readout_map
+from cast_lens.figures.selection import selection_map
 from cast_lens.figures.style import headings
 from cast_lens.figures.sweeps import dose_figure
+from cast_lens.steer.states import ResidualStates
 from cast_lens.tasks.find import find_tasks
+from cast_lens.tasks.task import Task
 
-RUN, PAGES, HERE = Path("runs/gallery_run"), Path("runs/gallery"), Path(__file__).parent
+RUN, LABELS = Path("runs/gallery_run"), Path("runs/gallery_labels")
+PAGES, HERE = Path("runs/gallery"), Path(__file__).parent
 TASK = "present_past"
 WORDS = [TASK, "singular_plural", "country_capital", "en_fr"]
-OF_RUN = {"gains", "accuracy_1_present_past", "search_1_present_past_from_1", "costs", "budget"}
+FEELINGS = ["sentiment_en", "sentiment_de", "sentiment_es", "sentiment_fr"]
+OF_RUN = {"gains", "accuracy_1_present_past", "claims", "search_1_present_past_from_1"}
+OF_RUN |= {"curve_layers", "budget", "costs"}
 SITE = 22  # the block that dev chooses for present_past
+LANDMARK, LANDMARK_SITE = "landmark_country", 25  # some of its items are right at zero-shot
 PNG_SCALE = 1.0  # a page shows them small
 
 
 def of_the_run() -> Iterator[Exhibit]:
-    """Of one run: gains beside their placebos, a search, costs, how many examples it takes."""
+    """Of runs: gains beside their placebos, claims, a search, curves, costs, chosen labels."""
     finish_run(run_settings(), RUN)
     yield from (exhibit for exhibit in run_exhibits(RUN) if exhibit.stem in OF_RUN)
+    finish_run(label_settings(), LABELS)
+    yield from (one for one in run_exhibits(LABELS) if one.stem.startswith("labels_"))
 
 
 def run_settings() -> CastConfig:
@@ -81,8 +92,17 @@ def run_settings() -> CastConfig:
     names: dict[str, Any] = {"sources": [TASK, "country_capital"], "targets": [TASK]}
     arms = ["zero_shot", "icl_in_task", "cast", "few_only", "irrelevant_demos", "random_direction"]
     sizes = {"examples": 32, "dev_items": 12, "test_items": 40, "max_new_tokens": 8}
-    curve = {"curves": ["examples"], "curve_examples": [1, 2, 4, 8, 16], "curve_seeds": 3}
+    curve: dict[str, Any] = {"curves": ["examples", "layers"], "curve_seeds": 3}
+    curve |= {"curve_examples": [1, 2, 4, 8, 16]}
     return make_config(names | {"arms": arms, "strengths": [1, 2]} | sizes | curve)
+
+
+def label_settings() -> CastConfig:
+    """One target whose answers are a few labels."""
+    names: dict[str, Any] = {"sources": [FEELINGS[1]], "targets": [FEELINGS[0]]}
+    arms = ["zero_shot", "icl_in_task", "icl_cross_task", "cast", "random_direction"]
+    sizes = {"examples": 32, "dev_items": 12, "test_items": 40, "max_new_tokens": 8}
+    return make_config(names | {"arms": arms, "strengths": [1, 2]} | sizes)
 
 
 def of_blocks(lens: Lens) -> Iterator[Exhibit]:
@@ -102,15 +122,23 @@ def of_blocks(lens: Lens) -> Iterator[Exhibit]:
     trained = read_rows(lens, tasks, many)
     untrained = read_rows(random_weights(lens), tasks, many)
     yield probe_curve(probe_rows(trained, "task", untrained=untrained))
+    feelings = read_rows(lens, find_tasks("bundled", FEELINGS), many)
+    yield probe_curve(probe_rows(feelings, "label"))
+    transfers = transfer_rows(feelings, "label")
+    yield replace(transfer_map(transfers[len(transfers) // 2]), stem="probe_transfer")
 
 
 def of_geometry(lens: Lens) -> Iterator[Exhibit]:
     """States on maps, and how alike they are."""
-    states = read_labelled(lens, find_tasks("bundled", WORDS), layers=[5, 15, 22, 28])
+    tasks = find_tasks("bundled", WORDS)
+    states = read_labelled(lens, tasks, layers=[5, 15, 22, 28], answers=True)
     yield replace(state_map(states, map_states(states, 22, "pca"), 22), stem="map_pca")
     yield replace(state_map(states, map_states(states, 22, "umap"), 22), stem="map_umap")
     yield replace(state_map(states, map_states(states, 22, "pca", 3), 22), stem="map_pca_3d")
     yield replace(moving_map(states, map_blocks(states, "pca")), stem="map_moving")
+    apart = differences(states)
+    drawn = state_map(apart, map_states(apart, 22, "umap"), 22, "correct")
+    yield replace(drawn, stem="map_differences")
     own = [group for group in states.groups() if group.task == TASK]
     yield similarity_map(cka_grid(states, own, own))
 
@@ -118,10 +146,7 @@ def of_geometry(lens: Lens) -> Iterator[Exhibit]:
 def of_steering(lens: Lens) -> Iterator[Exhibit]:
     """One vector: what it makes the model say, how much is too much, how many examples it takes."""
     (task,) = find_tasks("bundled", [TASK])
-    chosen = sample_examples(task.train, 64, seed=0)
-    shots = [few_shot(task, q, draw_demonstrations(chosen, q, 4, seed=0)) for q in chosen]
-    few = read_residual(lens, shots, layers=[SITE])
-    zero = read_residual(lens, [zero_shot(task, q) for q in chosen], layers=[SITE])
+    few, zero = read_both(lens, task, SITE)
     v = mean_vector(few, zero, layer=SITE)
     other = placebo(v, seed=0)
     variants = {"plain": None, "steered": Injection(v), "placebo": Injection(other)}
@@ -131,10 +156,27 @@ def of_steering(lens: Lens) -> Iterator[Exhibit]:
     means = {name: mean_readout(lens, asked, right, one) for name, one in variants.items()}
     yield mean_readout_curves(means)
     yield direction_tokens(logit_lens(lens, v), logit_lens(lens, other))
-    yield dose_figure(dose_curve(lens, task, v, [0, 0.25, 0.5, 1, 1.5, 2, 3, 4], items=items))
+    (other_task,) = find_tasks("bundled", [LANDMARK])
+    own = mean_vector(*read_both(lens, other_task, LANDMARK_SITE), layer=LANDMARK_SITE)
+    items, strengths = other_task.test[:40], [0, 0.25, 0.5, 1, 1.5, 2, 3, 4]
+    yield replace(
+        dose_figure(dose_curve(lens, other_task, own, strengths, items=items)), stem="dose"
+    )
     (stable,) = vector_stability(contrast(few, zero), [1, 2, 4, 8, 16, 32])
-    points = [point for point in load_curves(RUN) if point.source == TASK]
-    yield examples_curve(points, stable)
+    points = [p for p in load_curves(RUN) if p.source == TASK and p.kind == "examples"]
+    yield replace(examples_curve(points, stable), stem="examples")
+    pool, config = task.train, run_settings()
+    rows = embeddings_of(lens, config, task, pool)
+    texts, labels = [e.input for e in pool], [e.label for e in pool]
+    yield selection_map(select(config, rows, pool, 16), rows, texts, labels, TASK)
+
+
+def read_both(lens: Lens, task: Task, layer: int) -> tuple[ResidualStates, ResidualStates]:
+    """Few-shot and zero-shot states of the same 64 examples."""
+    chosen = sample_examples(task.train, 64, seed=0)
+    shots = [few_shot(task, q, draw_demonstrations(chosen, q, 4, seed=0)) for q in chosen]
+    zero = [zero_shot(task, q) for q in chosen]
+    return read_residual(lens, shots, layers=[layer]), read_residual(lens, zero, layers=[layer])
 
 
 def index(exhibits: Sequence[Exhibit]) -> str:

@@ -16,7 +16,7 @@ from cast_lens.analysis.estimates import proportion
 from cast_lens.analysis.families import benjamini_hochberg
 from cast_lens.analysis.probing import Probe, probe
 from cast_lens.diagnosis.diagnosed import DiagnosedBlock, Diagnosis
-from cast_lens.diagnosis.probes import letters_of
+from cast_lens.diagnosis.queries import letters_of, together
 from cast_lens.diagnosis.readout import MeanReadout, mean_readout
 from cast_lens.experiment.cells import Cells
 from cast_lens.experiment.config import Arm, CastConfig
@@ -248,6 +248,6 @@ def _probe(source: Source, target: Source, layer: int) -> Probe:
     return probe(
         np.concatenate([states.at(layer).numpy() for states, _ in kinds]),
         [label for states, label in kinds for _ in states.query_ids],
-        [e.passage or e.input for examples in asked for e in examples],
+        together([e for examples in asked for e in examples]),
         types=[letter for examples in asked for letter in letters_of(examples)],
     )

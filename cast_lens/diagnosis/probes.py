@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from os.path import commonprefix
 from typing import Literal
 
 import numpy as np
@@ -20,11 +19,12 @@ from cast_lens.analysis.probing import (
     probe_accuracy,
     transfer,
 )
+from cast_lens.diagnosis.queries import letters_of, together
 from cast_lens.errors import ConfigError
 from cast_lens.experiment.config import CastConfig
 from cast_lens.model.lens import Lens
 from cast_lens.prompts.demonstrations import draw_demonstrations, sample_examples
-from cast_lens.prompts.prompt import few_shot, zero_shot
+from cast_lens.prompts.prompt import Prompt, few_shot, zero_shot
 from cast_lens.records import Record, Rows, rows_of
 from cast_lens.shapes import shaped
 from cast_lens.steer.residual import read_residual
@@ -42,7 +42,8 @@ class Row:
         kind: `few-shot` or `zero-shot`.
         task: whose prompt it is.
         label: right answer of its query.
-        query: the query's passage or input; the same in both kinds and in tasks that share it.
+        query: the query's input.
+        group: what is never on both sides of a split has one; see `together`.
         letter: the query's first letter beyond what all queries of its task begin with: the type
             that control tasks label at random.
     """
@@ -51,6 +52,7 @@ class Row:
     task: str
     label: str
     query: str
+    group: str
     letter: str
 
 
@@ -125,7 +127,8 @@ def read_rows(lens: Lens, tasks: Sequence[Task], config: CastConfig) -> ProbeRow
         ConfigError: when a task has too few examples.
         ModelError: when a layer does not exist.
     """
-    prompts, rows = [], []
+    prompts: list[Prompt] = []
+    asked: list[tuple[Task, Example, str]] = []
     for task in tasks:
         ordered = sample_examples(task.train, len(task.train), config.seed)
         queries, rest = ordered[: config.examples], ordered[config.examples :]
@@ -139,7 +142,13 @@ def read_rows(lens: Lens, tasks: Sequence[Task], config: CastConfig) -> ProbeRow
             shown = draw_demonstrations(rest, query, config.shots, config.seed)
             prompts.append(few_shot(task, query, shown, template=config.template))
             prompts.append(zero_shot(task, query, template=config.template))
-            rows += [_row(task, query, kind, letter) for kind in KINDS]
+            asked.append((task, query, letter))
+    groups = together([query for _, query, _ in asked])
+    rows = [
+        Row(kind, task.name, query.label, query.input, group, letter)
+        for (task, query, letter), group in zip(asked, groups, strict=True)
+        for kind in KINDS
+    ]
     states = read_residual(lens, prompts, layers=config.layers_of(lens.n_layers))
     depths = tuple(map(lens.depth, states.layers))
     return ProbeRows(states.values.numpy(), states.layers, depths, tuple(rows), lens.name)
@@ -184,8 +193,8 @@ def probe_rows(
     Raises:
         ConfigError: when there are fewer than two answers, or too few queries to an answer.
     """
-    answers, queries = read.asked(question), [row.query for row in read.rows]
-    _check(question, answers, queries)
+    answers, groups = read.asked(question), [row.group for row in read.rows]
+    _check(question, answers, groups)
     letters = [row.letter for row in read.rows]
     return tuple(
         LayerProbe(
@@ -194,10 +203,10 @@ def probe_rows(
             depth=read.depths[i],
             question=question,
             tasks=tuple(dict.fromkeys(row.task for row in read.rows)),
-            probe=probe(read.values[i], answers, queries, types=letters, seeds=seeds),
+            probe=probe(read.values[i], answers, groups, types=letters, seeds=seeds),
             untrained=None
             if untrained is None
-            else probe_accuracy(untrained.values[i], answers, queries, seeds=seeds),
+            else probe_accuracy(untrained.values[i], answers, groups, seeds=seeds),
         )
         for i, layer in enumerate(read.layers)
     )
@@ -216,12 +225,12 @@ def transfer_rows(
         for name in dict.fromkeys(row.task for row in read.rows)
     }
     answers = {name: [read.asked(question)[i] for i in own] for name, own in where.items()}
-    queries = {name: [read.rows[i].query for i in own] for name, own in where.items()}
+    groups = {name: [read.rows[i].group for i in own] for name, own in where.items()}
     letters = {name: [read.rows[i].letter for i in own] for name, own in where.items()}
     if len({frozenset(own) for own in answers.values()}) != 1:
         raise ConfigError(f"These tasks differ in their {question}s, so no probe fits them all.")
     for name in where:
-        _check(question, answers[name], queries[name])
+        _check(question, answers[name], groups[name])
     return tuple(
         LayerTransfer(
             model=read.model,
@@ -231,7 +240,7 @@ def transfer_rows(
             matrix=transfer(
                 {name: read.values[i][own] for name, own in where.items()},
                 answers,
-                queries,
+                groups,
                 types=letters,
                 seeds=seeds,
             ),
@@ -240,23 +249,10 @@ def transfer_rows(
     )
 
 
-def letters_of(queries: Sequence[Example]) -> list[str]:
-    """First letter of each query of a task beyond what all of them begin with.
-
-    Control tasks label these at random; inputs may all begin with one word, such as "Review:".
-    """
-    same = len(commonprefix([query.input for query in queries]))  # noqa: RUF071 - letters
-    return [next((c for c in q.input[same:].lower() if c.isalnum()), "") for q in queries]
-
-
-def _row(task: Task, query: Example, kind: str, letter: str) -> Row:
-    return Row(kind, task.name, query.label, query.passage or query.input, letter)
-
-
-def _check(question: Question, answers: Sequence[str], queries: Sequence[str]) -> None:
+def _check(question: Question, answers: Sequence[str], groups: Sequence[str]) -> None:
     asked: dict[str, set[str]] = {answer: set() for answer in answers}
-    for answer, query in zip(answers, queries, strict=True):
-        asked[answer].add(query)
+    for answer, group in zip(answers, groups, strict=True):
+        asked[answer].add(group)
     rarest = min(asked, key=lambda answer: len(asked[answer]))
     if len(asked) < 2 or len(asked[rarest]) < FOLDS:
         raise ConfigError(

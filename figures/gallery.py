@@ -22,7 +22,6 @@ from cast_lens import (
     Lens,
     contrast,
     diagnose,
-    differences,
     dose_curve,
     draw_demonstrations,
     few_shot,
@@ -46,6 +45,7 @@ from cast_lens import (
     write_bundles,
     zero_shot,
 )
+from cast_lens.diagnosis.geometry import differences
 from cast_lens.diagnosis.grids import cka_grid
 from cast_lens.diagnosis.probes import probe_rows, read_rows, transfer_rows
 from cast_lens.experiment.choosing import embeddings_of, select

@@ -105,6 +105,20 @@ MUTANTS = (
         "tests/unit/test_cosine_matrices.py",
     ),
     Mutant(
+        "percentiles of cosines are not expanded for few examples",
+        "analysis/cosines/measure.py",
+        "tail = expanded_tail(min(tasks))",
+        "tail = (1 - LEVEL) / 2",
+        "tests/unit/test_cosine_matrices.py",
+    ),
+    Mutant(
+        "translations of a query stand on both sides of a split",
+        "diagnosis/queries.py",
+        '("id", query.id), ',
+        "",
+        "tests/unit/test_queries.py",
+    ),
+    Mutant(
         "noise of the mean counts as part of the vector",
         "analysis/mixture.py",
         "(pairs - itself) / number[:, None]",

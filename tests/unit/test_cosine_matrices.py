@@ -302,7 +302,7 @@ def test_a_task_whose_halves_disagree_has_no_reliability() -> None:
     assert record.found().ceiling == 0
 
 
-@pytest.mark.parametrize("n", [6, 30])
+@pytest.mark.parametrize("n", [4, 30])
 def test_intervals_cover_the_cosine_of_so_many_examples_as_often_as_they_say(n: int) -> None:
     generator = np.random.default_rng(18)
     directions = generator.standard_normal((2, 64))
@@ -310,13 +310,13 @@ def test_intervals_cover_the_cosine_of_so_many_examples_as_often_as_they_say(n: 
     means = directions + generator.standard_normal((5_000, 2, 64)) * 0.5 / np.sqrt(n)
     truth = np.mean([cosine_similarity(pair)[0, 1] for pair in means])
     inside = 0
-    for seed in range(60):
+    for seed in range(150):
         rows = {
             str(i): d + 0.5 * generator.standard_normal((n, 64)) for i, d in enumerate(directions)
         }
         (pair,) = cosine_matrices(rows, {}, noise(generator, 64), 0, seed).pairs
         inside += pair.cosine.low <= truth <= pair.cosine.high
-    assert inside >= 54
+    assert inside >= 138
 
 
 def test_directions_of_their_own_are_not_parallel_though_each_is_stable() -> None:

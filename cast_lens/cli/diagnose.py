@@ -53,7 +53,7 @@ LEGEND = (
     "random words. text, shared: share of the vector along what random words do; along what the "
     "other tasks do on average. probe, select.: accuracy; minus a control task's. entropy, "
     "p(right): logit lens at zero-shot, then few-shot prompts. at: strength chosen on dev; "
-    "* differs from zero-shot (Benjamini-Hochberg, 0.05)."
+    "* differs from zero-shot (Benjamini-Hochberg, 0.05); < the block that dev chose."
 )
 
 
@@ -63,9 +63,9 @@ def diagnose(
     model: Annotated[str, typer.Option(help="Short name, hub id, folder or .gguf file.")] = (
         "smollm2-135m"
     ),
-    tasks: Annotated[str, typer.Option(help="Folder, bundled, or hub:NAME .")] = "bundled",
+    tasks: Annotated[str, typer.Option(help="Folder, bundled, or hub:NAME.")] = "bundled",
     beside: Annotated[str, typer.Option(help="Further tasks for the shared direction.")] = "",
-    layers: Annotated[str, typer.Option(help="coarse, all, or block numbers .")] = "all",
+    layers: Annotated[str, typer.Option(help="coarse, all, or block numbers.")] = "all",
     strengths: Annotated[str, typer.Option(help="Searched on dev at every block.")] = "0.5,1,2",
     examples: Annotated[int, typer.Option(help="Source examples in the mean.")] = 32,
     shots: Annotated[int, typer.Option(help="Demonstrations in a few-shot prompt.")] = 4,

@@ -7,8 +7,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cast_lens.cli.figures import print_figures
 from cast_lens.cli.given import names_of, numbers_of
-from cast_lens.cli.output import AsJson, plain_table, print_json, print_line, print_table
+from cast_lens.cli.output import (
+    AsJson,
+    log_to_stderr,
+    plain_table,
+    print_json,
+    print_line,
+    print_table,
+)
 
 if TYPE_CHECKING:
     from cast_lens.diagnosis.parallel import ParallelTasks
@@ -43,6 +51,7 @@ def parallel(
     from cast_lens.experiment.config import read_config
     from cast_lens.model.load import load_lens
 
+    log_to_stderr()
     names = names_of(sources)
     config = read_config(
         None,
@@ -66,10 +75,10 @@ def parallel(
         print_json({**found.model_dump(mode="json"), "in_words": words})
         return
     _print(found)
-    for line in (*words, *notes):
+    for line in words:
         print_line(line)
     if figures is not None:
-        print_line(f"Figures: {figures}")
+        print_figures(figures, notes)
 
 
 def _write_figures(found: ParallelTasks, folder: Path) -> tuple[str, ...]:

@@ -61,6 +61,11 @@ def examples_of(block: CosineMatrices) -> str:
     return str(most) if fewest == most else f"{fewest} to {most}"
 
 
+def pairs_of(block: CosineMatrices) -> str:
+    """How many pairs of tasks there are."""
+    return "1 pair" if len(block.pairs) == 1 else f"{len(block.pairs)} pairs"
+
+
 def interval(cosines: Cosines) -> str:
     """A mean cosine with its interval, as text."""
     mean = cosines.mean

@@ -45,21 +45,22 @@ def curve(found: Outcomes, kind: CurveKind) -> Exhibit:
         look = Line(name, HUES[at % len(HUES)], DASHES[at % len(DASHES)], MARKS[at % len(MARKS)])
         xs = sorted(points)
         add_estimates(figure, xs, [points[x] for x in xs], look, Place())
+    ticks = sorted({x for points in lines.values() for x in points})
     for name, estimate in levels.items():
         label, colour, dash = LEVELS[name]
-        figure.add_hline(
-            y=estimate.value,
+        figure.add_scatter(
+            x=[ticks[0], ticks[-1]],
+            y=[estimate.value] * 2,
+            name=label,
+            mode="lines",
             line={"color": colour, "width": 1.5, "dash": dash},
-            annotation={"text": label, "font": {"size": 11}, "yshift": 2},
-            annotation_position="top left" if name == "zero_shot" else "top right",
         )
-    ticks = sorted({x for points in lines.values() for x in points})
     numbered = {"tickvals": ticks, "ticktext": ticks} if len(ticks) <= TICKS else {}
     scale = {} if kind == "layers" else {"type": "log"}
     figure.update_xaxes(title={"text": AXES[kind], "standoff": 8}, **scale, **numbered)
     figure.update_yaxes(title="accuracy on test", range=[-0.03, 1.03])
     styled(figure, _title(lines, kind), plain(found.result.config.model))
-    figure.update_layout(margin_b=90)
+    figure.update_layout(margin_b=110)
     rows = [
         {"line": name, "x": x, **point.model_dump()}
         for name, points in lines.items()

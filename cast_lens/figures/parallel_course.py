@@ -17,7 +17,7 @@ from cast_lens.analysis.cosines.records import (
     beyond,
     without,
 )
-from cast_lens.diagnosis.parallel_words import examples_of, more_than
+from cast_lens.diagnosis.parallel_words import examples_of, more_than, pairs_of
 from cast_lens.experiment.parallel import IRRELEVANT, SHUFFLED
 from cast_lens.figures.bands import Line, Place, add_band, add_estimates
 from cast_lens.figures.exhibit import Exhibit, Value
@@ -99,7 +99,7 @@ def parallel_course(blocks: Sequence[CosineMatrices], model: str) -> Exhibit:
     return Exhibit(
         "parallel_course",
         figure,
-        f"Mean cosine over {len(first.pairs)} pairs of tasks by block of {plain(model)}; "
+        f"Mean cosine over {pairs_of(first)} of tasks by block of {plain(model)}; "
         f"n = {examples_of(first)} examples a task; bands are 95 % "
         f"bootstrap intervals over examples. Left: vectors from {_told(first, 1)}; grey, the "
         "cosines of random directions with the covariance of the states, of either sign; dotted, "

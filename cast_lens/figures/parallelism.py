@@ -16,7 +16,7 @@ from cast_lens.analysis.cosines.records import (
     CosineMatrices,
     Cosines,
 )
-from cast_lens.diagnosis.parallel_words import examples_of
+from cast_lens.diagnosis.parallel_words import examples_of, pairs_of
 from cast_lens.experiment.parallel import IRRELEVANT
 from cast_lens.figures.exhibit import Exhibit, Value
 from cast_lens.figures.parallel_course import parallel_course
@@ -134,7 +134,7 @@ def _means(block: CosineMatrices, panels: dict[tuple[str, str], Cosines]) -> str
         f"{PANELS[key]} {c.mean.value:.2f} [{c.mean.low:.2f}, {c.mean.high:.2f}]"
         for key, c in panels.items()
     ]
-    return f"Means over {len(block.pairs)} pairs with 95 % bootstrap intervals: {'; '.join(parts)}."
+    return f"Means over {pairs_of(block)} with 95 % bootstrap intervals: {'; '.join(parts)}."
 
 
 def _order(block: CosineMatrices) -> list[int]:

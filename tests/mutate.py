@@ -205,8 +205,8 @@ MUTANTS = (
     Mutant(
         "a pass goes on from what the block before put out",
         "model/resume.py",
-        "zip(below, outputs, strict=False)",
-        "zip(below[1:], outputs, strict=False)",
+        "zip(below, outputs[:layer], strict=True)",
+        "zip(below, outputs[1 : layer + 1], strict=True)",
         "tests/contract/test_resume.py",
     ),
     Mutant(

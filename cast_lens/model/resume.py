@@ -48,7 +48,7 @@ def resumed(lens: Lens, outputs: Sequence[Any], layer: int, rows: int) -> Iterat
     """
     below = list(lens.model.blocks)[:layer]
     before = [vars(block).get("forward") for block in below]
-    for block, output in zip(below, outputs, strict=False):
+    for block, output in zip(below, outputs[:layer], strict=True):
         given = _by_tensor(output, lambda one: one.expand(rows, *one.shape[1:]))
         # not by setattr: the bridge passes attributes on to the module it wraps
         vars(block)["forward"] = lambda *_, given=given, **__: given

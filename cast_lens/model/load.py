@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from cast_lens.errors import ModelError
+from cast_lens.model.allocator import keep_freed_memory
 from cast_lens.model.boot import backend_of, boot
 from cast_lens.model.catalog import CATALOG
 from cast_lens.model.fetch import fetch, read_gguf
@@ -54,6 +55,7 @@ def load_lens(
         ConfigError: when `memory` is no size.
     """
     memory = parse_memory(memory) if isinstance(memory, str) else memory
+    keep_freed_memory()
     if not isinstance(source, (str, Path)):
         return _from_hand(source, tokenizer, device, backend, memory)
     kind = _dtype(dtype)

@@ -119,6 +119,13 @@ MUTANTS = (
         "tests/unit/test_queries.py",
     ),
     Mutant(
+        "what tasks differ in counts as a group's",
+        "analysis/shares.py",
+        "states[place] -= states[place].mean(axis=0)",
+        "states[place] -= states.mean(axis=0)",
+        "tests/unit/test_similarity.py",
+    ),
+    Mutant(
         "noise of the mean counts as part of the vector",
         "analysis/mixture.py",
         "(pairs - itself) / number[:, None]",

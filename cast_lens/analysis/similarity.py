@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
-from jaxtyping import Float, Int, Shaped
+from jaxtyping import Float, Shaped
 
+from cast_lens.analysis.shares import LEVEL, PERMUTATIONS, States, rounding, share_as_far
 from cast_lens.records import Record
 
-PERMUTATIONS = 999
 SPLITS = 499  # each costs two singular value decompositions
-LEVEL = 0.95
-States = Float[np.ndarray, "example width"]
 Gram = Float[np.ndarray, "example example"]
 
 
@@ -64,26 +60,6 @@ class Angles(Record):
     permutations: int
 
 
-class Share(Record):
-    """How much of the variance of states lies between groups.
-
-    Attributes:
-        value: sum of squares between groups over the total, 0 to 1.
-        null_high: 95th percentile of it when groups are permuted.
-        p: share of permutations with as high a value, the observed one among them.
-        groups: how many.
-        n: examples.
-        permutations: how many were drawn.
-    """
-
-    value: float
-    null_high: float
-    p: float
-    groups: int
-    n: int
-    permutations: int
-
-
 def debiased_cka(x: States, y: States, seed: int = 0, permutations: int = PERMUTATIONS) -> Cka:
     """Compare two sets of states of the same examples, row by row.
 
@@ -108,7 +84,7 @@ def debiased_cka(x: States, y: States, seed: int = 0, permutations: int = PERMUT
         value=value,
         biased=biased,
         null_high=float(np.quantile(null, LEVEL)),
-        p=_share_as_far(null >= value - _rounding(value)),
+        p=share_as_far(null >= value - rounding(value)),
         n=len(x),
         permutations=permutations,
     )
@@ -163,46 +139,9 @@ def principal_angles(
         chance=rank / x.shape[1],
         null_mean=float(null.mean()),
         null_low=float(np.quantile(null, 1 - LEVEL)),
-        p=_share_as_far(null <= overlap + _rounding(overlap)),
+        p=share_as_far(null <= overlap + rounding(overlap)),
         rank=rank,
         n=n,
-        permutations=permutations,
-    )
-
-
-def share_between(
-    states: States,
-    groups: Sequence[str] | Shaped[np.ndarray, " example"],
-    seed: int = 0,
-    permutations: int = PERMUTATIONS,
-) -> Share:
-    """Share of the variance of states that lies between groups, over all their coordinates.
-
-    R squared of Anderson's (2001) permutational analysis of variance for Euclidean distances.
-
-    Raises:
-        ValueError: when there is no group for each row, or all rows are the same.
-    """
-    states = _centred(states)
-    names, member = np.unique(np.asarray(groups), return_inverse=True)
-    total = float(np.sum(states**2))
-    if member.shape != states.shape[:1] or total == 0:
-        raise ValueError(f"{len(states)} rows, not all the same, need a group each")
-    counts = np.bincount(member)
-
-    def between(member: Int[np.ndarray, " example"]) -> float:
-        sums = np.eye(len(names))[member].T @ states
-        return float(np.sum(sums**2 / counts[:, None]) / total)
-
-    generator = np.random.default_rng(seed)
-    null = np.array([between(generator.permutation(member)) for _ in range(permutations)])
-    value = between(member)
-    return Share(
-        value=value,
-        null_high=float(np.quantile(null, LEVEL)),
-        p=_share_as_far(null >= value - _rounding(value)),
-        groups=len(names),
-        n=len(states),
         permutations=permutations,
     )
 
@@ -273,12 +212,3 @@ def _pair_swaps(
     """Which of twice n rows fall into the first set, one of each pair."""
     first = [generator.random(n) < 0.5 for _ in range(times)]
     return [np.concatenate([one, ~one]) for one in first]
-
-
-def _rounding(value: float) -> float:
-    """What sums in another order may differ by, so that a tie counts as one."""
-    return 1e-12 * max(1.0, abs(value))
-
-
-def _share_as_far(as_far: Shaped[np.ndarray, " draw"]) -> float:
-    return float((1 + np.sum(as_far)) / (1 + len(as_far)))

@@ -12,7 +12,8 @@ from cast_lens.analysis.cosines.measure import cosine_matrices
 from cast_lens.analysis.estimates import proportion
 from cast_lens.analysis.forecast import forecast_gain
 from cast_lens.analysis.paired_tests import ALPHA
-from cast_lens.analysis.similarity import debiased_cka, principal_angles, share_between
+from cast_lens.analysis.shares import share_between
+from cast_lens.analysis.similarity import debiased_cka, principal_angles
 from cast_lens.analysis.validation_record import Validation, judged
 
 FEWER, FEWEST = 4, 20  # these tests take 0.01 to 0.2 s each
@@ -26,6 +27,7 @@ UNPAIRED = "Independent states: the pairing of their rows means nothing."
 SAME = "Both sets come from one distribution, their rows independent."
 PARTNERS = "Partners share what their query adds; their subspaces are the same."
 ALIKE = "Groups have the same mean."
+STRATA = "Strata have other means and other proportions of the groups, groups the same mean."
 NO_MEAN = "Differences have mean 0 in every task."
 EXCHANGEABLE = "An example's two differences have the same distribution."
 ELSEWHERE = "The null's vectors are as parallel, about another direction. Claim 1 rests on it."
@@ -101,6 +103,17 @@ def _share(generator: np.random.Generator, effect: float) -> bool:
     return share_between(states, group.astype(str), permutations=DRAWS).p <= ALPHA
 
 
+def _share_within(generator: np.random.Generator, effect: float) -> bool:
+    """Strata lie apart, and hold the groups in other proportions."""
+    stratum = np.arange(ROWS) % 2
+    group = generator.random(ROWS) < np.where(stratum, 0.3, 0.7)
+    states = generator.normal(size=(ROWS, NARROW)) + 3 * stratum[:, None]
+    states[:, 0] += effect * group
+    names = group.astype(str)
+    found = share_between(states, names, permutations=DRAWS, within=stratum.astype(str).tolist())
+    return found.p <= ALPHA
+
+
 def _differences(
     generator: np.random.Generator, shared: float, own: float, first: int = 0
 ) -> dict[str, States]:
@@ -142,6 +155,7 @@ _TRIES = (
     _Try("principal angles, sets split", _SPANS, SAME, RANK, _angles),
     _Try("principal angles, partners swapped", _SPANS, PARTNERS, RANK, _partners),
     _Try("share between groups, permuted", _STATES, ALIKE, 1.2, _share),
+    _Try("share within strata, permuted", _STATES, STRATA, 3, _share_within),
     _Try("mean cosine, signs flipped", _VECTORS, NO_MEAN, 0.3, _flips),
     _Try("cosine above a null's, exchanged", _VECTORS, EXCHANGEABLE, 0.4, _exchanged),
     _Try("cosine above a null's, bootstrap", _VECTORS, ELSEWHERE, 0.4, _excess),

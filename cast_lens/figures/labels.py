@@ -32,7 +32,8 @@ def labels(result: CastResult, target: str) -> Exhibit | None:
         zmin=0,
         zmax=1,
         colorscale="Cividis",
-        texttemplate="%{z:.2f}",
+        text=[[f"{value:.2f}" for value in row] for row in z],
+        texttemplate="%{text}",
         colorbar={"title": "share of items", "tickformat": ".1f"},
         xgap=2,
         ygap=2,
@@ -76,9 +77,9 @@ def _title(
     """How far zero-shot and the first steered arm lean to the label that zero-shot likes best."""
     zero = "zero_shot"
     liked = max(names, key=lambda label: share[zero, label])
-    told = [f"zero-shot chooses “{liked}” for {100 * share[zero, liked]:.0f} % of items"]
+    told = [f"zero-shot chooses “{liked}” in {share[zero, liked]:.2f} of cases"]
     cast = next((arm for arm in arms if arm.startswith("cast ")), None)
     if cast:
-        told.append(f"{cast} for {100 * share[cast, liked]:.0f} %")
-    told.append(f"it is right for {100 * share[RIGHT, liked]:.0f} %")
+        told.append(f"{cast} in {share[cast, liked]:.2f}")
+    told.append(f"it is right in {share[RIGHT, liked]:.2f}")
     return plain(f"{target}: {', '.join(told)}")

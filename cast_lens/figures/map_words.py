@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from cast_lens.analysis.projection import Projection
-from cast_lens.analysis.similarity import Share, share_between
+from cast_lens.analysis.shares import Share, share_between
 from cast_lens.analysis.written import percent
 from cast_lens.diagnosis.geometry import DIFFERENCE, FEW, ZERO, LabelledStates, Row
 from cast_lens.errors import FigureError
@@ -22,6 +22,7 @@ NOUNS: dict[ColourBy, str] = {
     "label": "label",
     "correct": "right or wrong",
 }
+WITHIN: tuple[ColourBy, ...] = ("label", "correct")  # tasks differ in them, and in much else
 HUES = (*COLOURS, "#8c3f7d", "#5c6b3c")
 OTHER = "all other"
 HOVER, LINE = 400, 70  # characters of a prompt, and of one line of it
@@ -63,7 +64,8 @@ def said_above(states: LabelledStates, layer: int, colour_by: ColourBy) -> tuple
     if not shares:
         return f"The {what} after block {layer}: one group", plain(states.identity.model)
     told = [f"{noun} accounts for {percent(share.value)}" for noun, share in shares.items()]
-    told[0] = told[0].capitalize() + f" of the variance of {what} after block {layer}"
+    told[0] = f"{_among(states, colour_by)}{told[0]} of the variance of {what} after block {layer}"
+    told[0] = told[0][0].upper() + told[0][1:]
     null = " and ".join(percent(share.null_high, 1) for share in shares.values())
     draws = next(iter(shares.values())).permutations
     below = f"with permuted names, 95 of 100 draws stay below {null} ({draws} draws)"
@@ -76,8 +78,20 @@ def _shares(states: LabelledStates, layer: int, colour_by: ColourBy) -> dict[str
     for by in (colour_by, second):
         values = group_values(states.rows, by)
         if len(set(values)) > 1:
-            shares[NOUNS[by]] = share_between(states.at(layer), values, states.seed)
+            strata = _strata(states) if by in WITHIN else None
+            share = share_between(states.at(layer), values, states.seed, within=strata)
+            shares[NOUNS[by]] = share
     return shares
+
+
+def _strata(states: LabelledStates) -> list[str]:
+    """Task and kind of each prompt: answers and labels are compared within these only."""
+    return [f"{row.kind}, {row.task}" for row in states.rows]
+
+
+def _among(states: LabelledStates, colour_by: ColourBy) -> str:
+    several = len(set(_strata(states))) > 1
+    return "within a task's prompts of one kind, " if several and colour_by in WITHIN else ""
 
 
 def about(states: LabelledStates, where: str) -> str:

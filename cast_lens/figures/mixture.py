@@ -37,7 +37,9 @@ def mixture_bars(layers: Sequence[LayerMixture]) -> Exhibit:
         _draw(figure, layers, place, stage)
     figure.add_vline(x=0, line={"color": INK, "width": 1})
     figure.add_vline(x=1, line={"color": INK, "width": 1, "dash": "dot"})
-    figure.update_xaxes(title="share of the vector", tickformat=".0%")
+    marks = [i / 5 for i in range(6)]
+    told = [percent(mark) for mark in marks]
+    figure.update_xaxes(title="share of the vector", tickvals=marks, ticktext=told)
     figure.update_yaxes(
         title="block", type="category", autorange="reversed", showgrid=False, automargin=True
     )
@@ -80,7 +82,7 @@ def _draw(figure: go.Figure, layers: Sequence[LayerMixture], place: int, stage: 
         textangle=0,
         textfont={"color": "white" if place % len(SHADES) > 1 else INK},
         customdata=[[share.low, share.high] for share in shares],
-        hovertemplate="block %{y}: %{x:.1%} [%{customdata[0]:.1%}, %{customdata[1]:.1%}]",
+        hovertemplate="block %{y}: %{x:.3f} [%{customdata[0]:.3f}, %{customdata[1]:.3f}]",
     )
 
 

@@ -86,10 +86,10 @@ def transfer_map(found: LayerTransfer) -> Exhibit:
     figure.update_yaxes(title="trained on", col=1)
     away = [e.value for i, row in enumerate(matrix.accuracy) for j, e in enumerate(row) if i != j]
     own = [row[i].value for i, row in enumerate(matrix.accuracy)]
-    told = f"{_mean(own):.2f} of its own task" + (
-        f", {_mean(away):.2f} of other tasks" if away else ""
+    told = f"{_mean(own):.2f} on their own task" + (
+        f", {_mean(away):.2f} on other tasks" if away else ""
     )
-    title = f"{ASKED[found.question]} Probes tell right {told}"
+    title = f"{ASKED[found.question]} Probes are right {told}; chance {_mean(matrix.chance):.2f}"
     subtitle = f"{html.escape(found.model)}, block {found.layer}; mean over tasks"
     styled(figure, title, subtitle, height=350 + CELL * len(matrix.tasks))
     figure.update_layout(margin_t=115)

@@ -5,11 +5,14 @@ from __future__ import annotations
 from itertools import permutations
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.linalg import subspace_angles
 from scipy.stats import kstest
+from statsmodels.formula.api import ols
 
-from cast_lens.analysis.similarity import debiased_cka, principal_angles, share_between
+from cast_lens.analysis.shares import share_between
+from cast_lens.analysis.similarity import debiased_cka, principal_angles
 
 
 def normal(n: int, width: int, seed: int) -> np.ndarray:
@@ -165,6 +168,31 @@ def test_a_share_is_told_from_permuted_groups_only_where_groups_differ() -> None
     assert found.null_high < found.value < 1
 
 
+def test_a_share_within_strata_is_what_one_way_analyses_of_each_stratum_add_up_to() -> None:
+    rows, groups, strata = normal(12, 3, 0), np.array(list("aabbabababab")), np.repeat([0, 1], 6)
+    rows[strata == 1] += 5
+    between, total = 0.0, 0.0
+    for stratum in (0, 1):
+        own, held = rows[strata == stratum], groups[strata == stratum]
+        fits = [ols("y ~ g", pd.DataFrame({"y": own[:, i], "g": held})).fit() for i in range(3)]
+        between += sum(fit.ess for fit in fits)
+        total += sum(fit.centered_tss for fit in fits)
+    found = share_between(rows, groups, permutations=9, within=list(map(str, strata)))
+    assert found.value == pytest.approx(between / total)
+
+
+def test_what_strata_differ_in_is_not_the_groups() -> None:
+    strata = ["x"] * 20 + ["y"] * 20
+    groups = ["right"] * 16 + ["wrong"] * 4 + ["right"] * 4 + ["wrong"] * 16
+    p = []
+    for seed in range(40):
+        rows = normal(40, 8, seed)
+        rows[20:] += 3  # nothing but the stratum matters
+        assert share_between(rows, groups, seed, 199).p < 0.05
+        p.append(share_between(rows, groups, seed, 199, within=strata).p)
+    assert kstest(p, "uniform").pvalue > 0.01
+
+
 @pytest.mark.parametrize(
     "call",
     [
@@ -176,6 +204,7 @@ def test_a_share_is_told_from_permuted_groups_only_where_groups_differ() -> None
         lambda: principal_angles(normal(5, 3, 0), normal(6, 3, 0), 2, paired=True),
         lambda: share_between(normal(5, 3, 0), ["a"] * 4),
         lambda: share_between(np.ones((5, 3)), list("aabbb")),
+        lambda: share_between(normal(5, 3, 0), list("aabbb"), within=list("aab")),
     ],
 )
 def test_what_cannot_be_compared_is_refused(call: object) -> None:

@@ -18,6 +18,7 @@ from cast_lens.model.fingerprints import model_fingerprint, tokenizer_fingerprin
 from cast_lens.model.lens import Backend, Lens
 from cast_lens.model.load_errors import load_error
 from cast_lens.model.memory import budget_of, free_memory, parse_memory
+from cast_lens.model.reach import on_disk
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 SAFE = {"trust_remote_code": False}  # when left out, the library asks at the terminal
@@ -79,8 +80,8 @@ def load_tokenizer(source: str) -> Any:
         return read_gguf(path)[1]
     where = str(fetch(CATALOG[source])) if source in CATALOG else source
     try:
-        local = Path(where).is_dir()
-        return AutoTokenizer.from_pretrained(where, local_files_only=local, **SAFE)
+        held = on_disk(where)
+        return AutoTokenizer.from_pretrained(where, local_files_only=held, **SAFE)
     except Exception as error:
         raise load_error(where, Path(where).is_dir(), error, "its tokenizer ") from error
 
@@ -130,8 +131,9 @@ def _from_pretrained(
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     local = Path(where).is_dir()
-    options = {"revision": revision, "local_files_only": local, **SAFE}
     try:
+        held = on_disk(where, revision)
+        options = {"revision": revision, "local_files_only": held, **SAFE}
         with without_bars():
             tokenizer = AutoTokenizer.from_pretrained(where, **options)
     except Exception as error:

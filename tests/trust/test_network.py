@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 
@@ -95,3 +96,14 @@ def test_a_hub_model_asks_the_network_and_its_absence_is_one_line(ground: Ground
     assert codes == [2]
     assert "nor reachable" in said.splitlines()[-1]
     assert "Traceback" not in said
+
+
+def test_a_hub_model_in_the_cache_is_read_though_nothing_answers(ground: Ground) -> None:
+    ground.task()
+    cached = ground.root / "hub" / "hub" / "models--nobody--small"
+    shutil.copytree(ground.model, cached / "snapshots" / ("0" * 40))
+    (cached / "refs").mkdir()
+    (cached / "refs" / "main").write_text("0" * 40)
+    codes, tried, said = _without_network(ground, ground.run(model="nobody/small"))
+    assert codes == [0], said
+    assert len(tried) < 3, tried  # asked once, by each way that one connection has

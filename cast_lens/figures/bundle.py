@@ -56,9 +56,14 @@ figure > div {{ min-width: 36rem; }}
 <figcaption>{caption}</figcaption>
 </figure>
 <script>
+const heads = {heads};
 Plotly.newPlot("{stem}", {spec}).then((plot) => {{
   // its words are in the alt text: a voice would read every tick
   plot.querySelectorAll(".main-svg").forEach((svg) => svg.setAttribute("aria-hidden", "true"));
+  plot.on("plotly_animatingframe", ({{ name }}) => {{
+    const lines = document.querySelectorAll("h1, h1 + p");
+    heads[name].forEach((text, i) => {{ lines[i].textContent = text; }});
+  }});
 }});
 </script>
 </body>
@@ -115,7 +120,7 @@ def csv_of(exhibit: Exhibit) -> str:
 def spec_of(exhibit: Exhibit) -> str:
     """The figure as JSON for ``Plotly.newPlot``, safe inside a script element.
 
-    Its title is left out: in a page it stands above the figure, where it can break into lines.
+    Titles are left out: in a page they stand above the figure, where they can break into lines.
     """
     from plotly.io.json import to_json_plotly
 
@@ -131,6 +136,8 @@ def _untitled(figure: go.Figure) -> go.Figure:
     spared = head_height(figure)
     top, height = figure.layout.margin.t or TOP, figure.layout.height or HEIGHT
     bare.update_layout(title=None, margin_t=top - spared, height=height - spared)
+    for frame in bare.frames:
+        frame.layout.title = None
     return bare
 
 
@@ -143,7 +150,10 @@ def _copy(figure: go.Figure) -> go.Figure:
 
 
 def _page(exhibit: Exhibit) -> str:
+    from plotly.io.json import to_json_plotly
+
     title, subtitle = headings(exhibit.figure)
+    heads = {frame.name: list(map(visible, headings(frame))) for frame in exhibit.figure.frames}
     words = {
         "title": title,
         "subtitle": subtitle,
@@ -151,7 +161,8 @@ def _page(exhibit: Exhibit) -> str:
         "caption": exhibit.caption,
     }
     told = {name: html.escape(visible(text)) for name, text in words.items()}
-    return PAGE.format(stem=exhibit.stem, script=SCRIPT, spec=spec_of(exhibit), **told)
+    told |= {"spec": spec_of(exhibit), "heads": to_json_plotly(heads)}
+    return PAGE.format(stem=exhibit.stem, script=SCRIPT, **told)
 
 
 def _words(exhibit: Exhibit) -> str:

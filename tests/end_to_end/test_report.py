@@ -11,6 +11,7 @@ from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
 
+import plotly.graph_objects as go
 import pytest
 from tasks_on_disk import save_task
 
@@ -23,7 +24,9 @@ from cast_lens.experiment.run import run_cast
 from cast_lens.experiment.store import load_run, save_run
 from cast_lens.figures import bundle
 from cast_lens.figures.exhibit import Exhibit
+from cast_lens.figures.map_layout import as_frame
 from cast_lens.figures.of_run import run_exhibits
+from cast_lens.figures.style import plain, styled
 from cast_lens.model.planted import LAYER, Planted
 from cast_lens.report import changed
 from cast_lens.report.page import SECTIONS, report_page
@@ -256,15 +259,38 @@ def test_a_browser_without_network_draws_every_figure_and_complains_of_nothing(
     text: str, page: Page, tmp_path: Path
 ) -> None:
     (tmp_path / "page.html").write_text(text)
-    words = [
-        *(str(CHROME), "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run"),
-        *("--disable-background-networking", "--host-resolver-rules=MAP * ~NOTFOUND"),
-        *(f"--user-data-dir={tmp_path / 'profile'}", "--window-size=500,900"),
-        *("--enable-logging=stderr", "--v=0", "--virtual-time-budget=30000", "--dump-dom"),
-        (tmp_path / "page.html").as_uri(),
-    ]
-    done = subprocess.run(words, capture_output=True, text=True, check=True, timeout=120)
+    done = _shown(tmp_path / "page.html")
     assert f'data-drawn="{len(page.scripts) - 2}"' in done.stdout
     assert done.stdout.count('class="main-svg"') >= len(page.scripts) - 2
     assert "CONSOLE" not in done.stderr
     assert "Content Security Policy" not in done.stderr
+
+
+@pytest.mark.skipif(CHROME is None, reason="needs Chrome or Chromium")
+def test_a_page_tells_the_finding_of_the_frame_that_is_shown(tmp_path: Path) -> None:
+    figure = styled(go.Figure(go.Scatter(y=[1, 2])), "Finding of 1", "below 1")
+    other = styled(go.Figure(go.Scatter(y=[2, 1])), plain("Finding <of> 2"), "below 2")
+    figure.frames = [
+        as_frame("1", go.Figure(figure)),
+        as_frame("2", other),
+    ]
+    bundle.write_bundles([Exhibit("moving", figure, "c", "a", [{"y": 1}])], tmp_path)
+    page = tmp_path / "moving.html"
+    move = '<script>setTimeout(() => Plotly.animate("moving", ["2"]), 500)</script></body>'
+    page.write_text(page.read_text().replace("</body>", move))
+    done = _shown(page)
+    assert "<h1>Finding &lt;of&gt; 2</h1>\n<p>below 2</p>" in done.stdout
+    assert "Finding" not in done.stdout.split("<figure>")[1].split("</figure>")[0]
+    assert "CONSOLE" not in done.stderr
+
+
+def _shown(page: Path) -> subprocess.CompletedProcess[str]:
+    """A page as a browser without network has it after a while."""
+    words = [
+        *(str(CHROME), "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run"),
+        *("--disable-background-networking", "--host-resolver-rules=MAP * ~NOTFOUND"),
+        *(f"--user-data-dir={page.parent / 'profile'}", "--window-size=500,900"),
+        *("--enable-logging=stderr", "--v=0", "--virtual-time-budget=30000", "--dump-dom"),
+        page.as_uri(),
+    ]
+    return subprocess.run(words, capture_output=True, text=True, check=True, timeout=120)

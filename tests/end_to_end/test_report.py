@@ -24,7 +24,7 @@ from cast_lens.experiment.run import run_cast
 from cast_lens.experiment.store import load_run, save_run
 from cast_lens.figures import bundle
 from cast_lens.figures.exhibit import Exhibit
-from cast_lens.figures.map_layout import as_frame
+from cast_lens.figures.map_layout import as_frame, slider
 from cast_lens.figures.of_run import run_exhibits
 from cast_lens.figures.style import plain, styled
 from cast_lens.model.planted import LAYER, Planted
@@ -276,8 +276,11 @@ def test_a_page_tells_the_finding_of_the_frame_that_is_shown(tmp_path: Path) -> 
     ]
     bundle.write_bundles([Exhibit("moving", figure, "c", "a", [{"y": 1}])], tmp_path)
     page = tmp_path / "moving.html"
-    move = '<script>setTimeout(() => Plotly.animate("moving", ["2"]), 500)</script></body>'
-    page.write_text(page.read_text().replace("</body>", move))
+    step = slider(["2"])["steps"][0]["args"]
+    move = (
+        f'<script>setTimeout(() => Plotly.animate("moving", ...{json.dumps(step)}), 500)</script>'
+    )
+    page.write_text(page.read_text().replace("</body>", f"{move}</body>"))
     done = _shown(page)
     assert "<h1>Finding &lt;of&gt; 2</h1>\n<p>below 2</p>" in done.stdout
     assert "Finding" not in done.stdout.split("<figure>")[1].split("</figure>")[0]

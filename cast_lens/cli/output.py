@@ -38,7 +38,7 @@ def log_to_stderr() -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(_Harmless("%(asctime)s %(message)s", "%H:%M:%S"))
     log = logging.getLogger("cast_lens")
-    log.addHandler(handler)
+    log.handlers[:] = [handler]  # of a command before, standard error may be closed
     log.setLevel(logging.INFO)
 
 

@@ -14,6 +14,7 @@ from cast_lens.model.catalog import ENCODERS, cache_root
 from cast_lens.model.fetch import fetch
 from cast_lens.model.load import without_bars
 from cast_lens.progress import progress_bar
+from cast_lens.reach import on_disk
 
 BATCH = 64  # texts
 
@@ -89,6 +90,7 @@ def _load(encoder: str, device: str | None) -> Any:
             return SentenceTransformer(
                 where,
                 device=device or "cpu",
+                local_files_only=on_disk(where),
                 trust_remote_code=False,
                 model_kwargs={"use_safetensors": True},  # other formats are pickles
             )

@@ -18,7 +18,7 @@ from cast_lens.model.fingerprints import model_fingerprint, tokenizer_fingerprin
 from cast_lens.model.lens import Backend, Lens
 from cast_lens.model.load_errors import load_error
 from cast_lens.model.memory import budget_of, free_memory, parse_memory
-from cast_lens.model.reach import on_disk
+from cast_lens.reach import on_disk
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 SAFE = {"trust_remote_code": False}  # when left out, the library asks at the terminal

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from cast_lens.errors import TaskError
 from cast_lens.files import fingerprint
+from cast_lens.reach import datasets_offline_unless_reached
 from cast_lens.tasks.hub_languages import CROSS_LINGUAL
 from cast_lens.tasks.hub_table import CROSS_DOMAIN, HubSet
 from cast_lens.tasks.task import SPLITS, Example, Split, Task
@@ -100,9 +101,10 @@ def _load_hub(hub_set: HubSet) -> Mapping[str, Any]:
     from datasets import load_dataset
 
     try:
-        tables: Mapping[str, Any] = load_dataset(
-            hub_set.hub_id, hub_set.config, revision=hub_set.revision
-        )
+        with datasets_offline_unless_reached(hub_set.hub_id, hub_set.revision):
+            tables: Mapping[str, Any] = load_dataset(
+                hub_set.hub_id, hub_set.config, revision=hub_set.revision
+            )
     except Exception as error:
         reason = next(iter(str(error).strip().splitlines()), repr(error))
         raise TaskError(

@@ -227,7 +227,7 @@ def test_the_command_prints_a_row_a_block_and_the_finding(
     lines = done.output.splitlines()
     assert [line.split()[0] for line in lines if line.strip()[:2] in {"0 ", "2 "}] == ["0", "2"]
     assert any(line.startswith("After block 0 the difference vectors") for line in lines)
-    assert "no Chrome: images left out" in lines
+    assert "note: no Chrome: images left out" in lines
     stems = ["parallel_course", "parallel_matrices_block_0", "parallel_matrices_block_2"]
     assert written == [f"figures/{stem}" for stem in stems]
 

@@ -10,35 +10,18 @@ PATIENCE = 10.0  # seconds for an answer
 
 
 def on_disk(where: str, revision: str | None = None) -> bool:
-    """Whether to read a folder, or what the local cache holds of a hub model, without the hub.
-
-    Raises:
-        Exception: whatever the hub or the network says, where the cache lacks the model too.
-    """
-    from huggingface_hub import try_to_load_from_cache
-
-    if Path(where).is_dir():
-        return True
-    held = try_to_load_from_cache(where, "config.json", revision=revision)
-    try:
-        _ask(where, "config.json", revision, "model")
-    except Exception:
-        if isinstance(held, str):
-            return True
-        raise
-    return False
+    """Whether a loader is to look on the disk alone: in a folder, or where no hub answers."""
+    return Path(where).is_dir() or not _answers(where, "config.json", revision, "model")
 
 
 @contextmanager
 def datasets_offline_unless_reached(hub_id: str, revision: str | None) -> Iterator[None]:
-    """Let the datasets library look in its cache alone where the hub does not answer."""
+    """Let the datasets library, which has no setting for it, look on the disk alone likewise."""
     import datasets.config
     from huggingface_hub import constants
 
     before = datasets.config.HF_HUB_OFFLINE, constants.HF_HUB_OFFLINE
-    try:
-        _ask(hub_id, "README.md", revision, "dataset")
-    except Exception:  # what is wrong, the library says by itself
+    if not _answers(hub_id, "README.md", revision, "dataset"):
         datasets.config.HF_HUB_OFFLINE = constants.HF_HUB_OFFLINE = True
     try:
         yield
@@ -46,12 +29,15 @@ def datasets_offline_unless_reached(hub_id: str, revision: str | None) -> Iterat
         datasets.config.HF_HUB_OFFLINE, constants.HF_HUB_OFFLINE = before
 
 
-def _ask(hub_id: str, file: str, revision: str | None, kind: str) -> None:
+def _answers(hub_id: str, file: str, revision: str | None, kind: str) -> bool:
     from huggingface_hub import get_hf_file_metadata, hf_hub_url
-    from huggingface_hub.errors import EntryNotFoundError
+    from huggingface_hub.errors import HfHubHTTPError
 
-    url = hf_hub_url(hub_id, file, repo_type=kind, revision=revision)
     try:
+        url = hf_hub_url(hub_id, file, repo_type=kind, revision=revision)
         get_hf_file_metadata(url, timeout=PATIENCE)
-    except EntryNotFoundError:  # an answer too
-        return
+    except HfHubHTTPError:  # such as: no such file, or a gated model; the loader says what it means
+        return True
+    except Exception:
+        return False
+    return True

@@ -123,7 +123,7 @@ MUTANTS = (
         "analysis/shares.py",
         "states[place] -= states[place].mean(axis=0)",
         "states[place] -= states.mean(axis=0)",
-        "tests/unit/test_similarity.py",
+        "tests/unit/test_shares.py",
     ),
     Mutant(
         "noise of the mean counts as part of the vector",

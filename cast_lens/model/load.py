@@ -80,8 +80,7 @@ def load_tokenizer(source: str) -> Any:
         return read_gguf(path)[1]
     where = str(fetch(CATALOG[source])) if source in CATALOG else source
     try:
-        held = on_disk(where)
-        return AutoTokenizer.from_pretrained(where, local_files_only=held, **SAFE)
+        return AutoTokenizer.from_pretrained(where, local_files_only=on_disk(where), **SAFE)
     except Exception as error:
         raise load_error(where, Path(where).is_dir(), error, "its tokenizer ") from error
 
@@ -131,9 +130,8 @@ def _from_pretrained(
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     local = Path(where).is_dir()
+    options = {"revision": revision, "local_files_only": on_disk(where, revision), **SAFE}
     try:
-        held = on_disk(where, revision)
-        options = {"revision": revision, "local_files_only": held, **SAFE}
         with without_bars():
             tokenizer = AutoTokenizer.from_pretrained(where, **options)
     except Exception as error:
